@@ -1,0 +1,3 @@
+//! midwatch: the on-call engineer's cockpit for the terminal.
+
+pub mod sim;
