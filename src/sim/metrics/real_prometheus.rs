@@ -6,7 +6,7 @@
 
 mod data;
 mod queries;
-mod server;
+pub mod server;
 
 use serde_json::Value;
 
@@ -81,8 +81,8 @@ fn compare(request: &Request, ours: (u16, Value), theirs: (u16, Value)) -> Vec<S
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_are_those_of_a_real_prometheus() {
-    let Some(theirs) = server::Prometheus::start(&data::openmetrics()).await else { return };
-    let ours = server::serve(data::metrics()).await;
+    let Some(theirs) = server::Server::prometheus(&data::openmetrics()).await else { return };
+    let ours = server::serve(data::metrics().prometheus()).await;
     let requests = queries::requests();
     assert!(requests.len() > 200, "{}", requests.len());
     let client = reqwest::Client::builder().no_proxy().build().unwrap();

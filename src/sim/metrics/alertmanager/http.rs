@@ -44,6 +44,7 @@ pub fn router(metrics: Arc<Metrics>) -> Router {
 /// that it is built on are objects with a code.
 enum Refusal {
     Text(StatusCode, String),
+    /// go-openapi's code: an HTTP status, or from 600 on a kind of validation, answered as 422.
     Validation(u16, String),
     Empty(StatusCode),
 }
@@ -54,7 +55,14 @@ impl IntoResponse for Refusal {
             Refusal::Text(status, text) => (status, Json(text)).into_response(),
             Refusal::Validation(code, message) => {
                 let body = Json(json!({ "code": code, "message": message }));
-                (StatusCode::UNPROCESSABLE_ENTITY, body).into_response()
+                (
+                    StatusCode::from_u16(code)
+                        .ok()
+                        .filter(|s| s.as_u16() < 600)
+                        .unwrap_or(StatusCode::UNPROCESSABLE_ENTITY),
+                    body,
+                )
+                    .into_response()
             }
             Refusal::Empty(status) => status.into_response(),
         }
@@ -78,13 +86,12 @@ impl Selection {
                 Refusal::Text(StatusCode::BAD_REQUEST, format!("failed to parse receiver param: {e}"))
             })?),
         };
-        flag(params, "unprocessed")?;
         Ok(Self {
             filters: filters(params)?,
             receiver,
-            active: flag(params, "active")?,
-            silenced: flag(params, "silenced")?,
-            inhibited: flag(params, "inhibited")?,
+            active: flag(params, "active"),
+            silenced: flag(params, "silenced"),
+            inhibited: flag(params, "inhibited"),
         })
     }
 
@@ -105,16 +112,11 @@ fn filters(params: &Params) -> Result<Vec<Matcher>, Refusal> {
     params.all("filter").map(|text| matchers::parse(text).map_err(refuse)).collect()
 }
 
-fn flag(params: &Params, name: &str) -> Result<bool, Refusal> {
-    match params.get(name) {
-        "" | "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        // 601: go-openapi's code for a value of the wrong type.
-        other => {
-            let why = format!("{name} in query must be of type boolean: {other:?}");
-            Err(Refusal::Validation(601, why))
-        }
-    }
+/// A flag that is true unless it is given. go-openapi (swag.ConvertBool) takes everything that
+/// it does not know for false.
+fn flag(params: &Params, name: &str) -> bool {
+    const YES: [&str; 10] = ["true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"];
+    params.all(name).last().is_none_or(|v| v.is_empty() || YES.iter().any(|yes| v.eq_ignore_ascii_case(yes)))
 }
 
 async fn alerts(
@@ -167,22 +169,18 @@ async fn silences(
 }
 
 async fn post_silence(State(metrics): State<Arc<Metrics>>, body: Bytes) -> Result<Response, Refusal> {
-    let body: serde_json::Value = serde_json::from_slice(&body)
-        // 400: how go-openapi answers a body that is no JSON.
-        .map_err(|e| Refusal::Text(StatusCode::BAD_REQUEST, format!("parsing silence body failed: {e}")))?;
-    for field in ["matchers", "startsAt", "endsAt", "createdBy", "comment"] {
-        // 602: go-openapi's code for a missing field.
-        if body.get(field).is_none_or(serde_json::Value::is_null) {
-            return Err(Refusal::Validation(602, format!("{field} in body is required")));
-        }
-    }
-    if body["matchers"].as_array().is_some_and(Vec::is_empty) {
-        // 612: go-openapi's code for too few items.
-        return Err(Refusal::Validation(612, "matchers in body should have at least 1 items".into()));
-    }
+    let unreadable = |e: serde_json::Error| {
+        Refusal::Validation(400, format!("parsing silence body from \"\" failed, because {e}"))
+    };
+    let body: serde_json::Value = serde_json::from_slice(&body).map_err(unreadable)?;
+    require(&body)?;
     let draft: Draft = serde_json::from_value(body).map_err(|e| {
-        let why = format!("failed to convert API silence to internal silence: {e}");
-        Refusal::Text(StatusCode::BAD_REQUEST, why)
+        let why = e.to_string();
+        if why.starts_with(matchers::INVALID) {
+            Refusal::Text(StatusCode::BAD_REQUEST, format!("silence invalid: {why}"))
+        } else {
+            unreadable(e)
+        }
     })?;
     let now = metrics.clock.now_ms();
     match metrics.alerts().silences.set(draft, now) {
@@ -190,6 +188,28 @@ async fn post_silence(State(metrics): State<Arc<Metrics>>, body: Bytes) -> Resul
         Err(e @ SilenceError::NotFound) => Err(Refusal::Text(StatusCode::NOT_FOUND, e.to_string())),
         Err(e) => Err(Refusal::Text(StatusCode::BAD_REQUEST, e.to_string())),
     }
+}
+
+/// What must be in a silence, in the order in which go-openapi complains.
+fn require(body: &serde_json::Value) -> Result<(), Refusal> {
+    // 602 and 612: go-openapi's codes for a missing field and for too few items.
+    let has = |of: &serde_json::Value, field: &str, path: &str| match of.get(field) {
+        Some(v) if !v.is_null() => Ok(()),
+        _ => Err(Refusal::Validation(602, format!("{path}{field} in body is required"))),
+    };
+    for field in ["comment", "createdBy", "endsAt", "matchers", "startsAt"] {
+        has(body, field, "")?;
+    }
+    let matchers = body["matchers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if matchers.is_empty() {
+        return Err(Refusal::Validation(612, "matchers in body should have at least 1 items".into()));
+    }
+    for (i, matcher) in matchers.iter().enumerate() {
+        for field in ["isRegex", "name", "value"] {
+            has(matcher, field, &format!("matchers.{i}."))?;
+        }
+    }
+    Ok(())
 }
 
 /// Alertmanager only looks an id up if it is a UUID.
@@ -220,11 +240,9 @@ async fn delete_silence(
 ) -> Result<StatusCode, Refusal> {
     check_id(&id)?;
     let now = metrics.clock.now_ms();
-    match metrics.alerts().silences.expire(&id, now) {
-        Ok(()) => Ok(StatusCode::OK),
-        Err(SilenceError::NotFound) => Err(Refusal::Empty(StatusCode::NOT_FOUND)),
-        Err(e) => Err(Refusal::Text(StatusCode::INTERNAL_SERVER_ERROR, e.to_string())),
-    }
+    // Releases from 0.26 on; earlier ones answer 500.
+    metrics.alerts().silences.expire(&id, now).map_err(|_| Refusal::Empty(StatusCode::NOT_FOUND))?;
+    Ok(StatusCode::OK)
 }
 
 async fn receivers() -> Json<Vec<Receiver>> {
@@ -234,7 +252,7 @@ async fn receivers() -> Json<Vec<Receiver>> {
 async fn status(State(metrics): State<Arc<Metrics>>) -> Json<serde_json::Value> {
     let alertmanager: &Alertmanager = &metrics.alerts();
     Json(json!({
-        "cluster": { "name": "midwatch-sim", "peers": [], "status": "ready" },
+        "cluster": { "peers": [], "status": "disabled" },
         "config": { "original": format!("route:\n  receiver: {}\n  group_by: {GROUP_BY:?}\n", RECEIVERS[1]) },
         "uptime": time(alertmanager.started_ms),
         "versionInfo": {
@@ -244,7 +262,7 @@ async fn status(State(metrics): State<Arc<Metrics>>) -> Json<serde_json::Value> 
             "goVersion": "",
             "revision": env!("CARGO_PKG_VERSION"),
             // The release whose behaviour is followed.
-            "version": "0.27.0",
+            "version": "0.28.0",
         },
     }))
 }

@@ -34,12 +34,15 @@ impl PartialEq for Matcher {
     }
 }
 
+/// How the refusal of a matcher that cannot be begins.
+pub const INVALID: &str = "invalid label matcher";
+
 impl TryFrom<Wire> for Matcher {
     type Error = String;
 
     fn try_from(wire: Wire) -> Result<Self, String> {
         if wire.name.is_empty() {
-            return Err("invalid label name \"\"".into());
+            return Err(format!("{INVALID}: invalid label name \"\""));
         }
         let op = match (wire.is_equal, wire.is_regex) {
             (true, false) => token::T_EQL,
@@ -47,7 +50,9 @@ impl TryFrom<Wire> for Matcher {
             (true, true) => token::T_EQL_REGEX,
             (false, true) => token::T_NEQ_REGEX,
         };
-        let matcher = promql_parser::label::Matcher::new_matcher(op, wire.name.clone(), wire.value.clone())?;
+        let matcher = promql_parser::label::Matcher::new_matcher(op, wire.name.clone(), wire.value.clone());
+        let matcher =
+            matcher.map_err(|_| format!("{INVALID}: invalid regular expression {:?}", wire.value))?;
         Ok(Self { wire, matcher })
     }
 }

@@ -56,8 +56,6 @@ pub enum SilenceError {
     Invalid(String),
     #[error("silence not found")]
     NotFound,
-    #[error("silence {0} already expired")]
-    Expired(String),
 }
 
 pub struct Silences {
@@ -137,14 +135,14 @@ impl Silences {
         Ok(id)
     }
 
-    /// Ends a silence now; one that has not begun never will.
+    /// Ends a silence now, if it is not over; one that has not begun never will.
     ///
     /// # Errors
-    /// [`SilenceError::NotFound`], or [`SilenceError::Expired`] if it is over already.
+    /// [`SilenceError::NotFound`].
     pub fn expire(&mut self, id: &str, now_ms: i64) -> Result<(), SilenceError> {
         let silence = self.by_id.get_mut(id).ok_or(SilenceError::NotFound)?;
         match silence.state(now_ms) {
-            State::Expired => return Err(SilenceError::Expired(id.into())),
+            State::Expired => return Ok(()),
             State::Pending => (silence.starts_ms, silence.ends_ms) = (now_ms, now_ms),
             State::Active => silence.ends_ms = now_ms,
         }
@@ -189,10 +187,10 @@ impl Silences {
 fn check(draft: &Draft, now_ms: i64) -> Result<(), SilenceError> {
     let invalid = |why: &str| Err(SilenceError::Invalid(why.into()));
     if draft.starts_at >= draft.ends_at {
-        return invalid("failed to create silence: start time must be before end time");
+        return invalid("Failed to create silence: start time must be before end time");
     }
     if draft.ends_at.as_millisecond() < now_ms {
-        return invalid("failed to create silence: end time can't be in the past");
+        return invalid("Failed to create silence: end time can't be in the past");
     }
     if draft.matchers.iter().all(Matcher::matches_empty) {
         return invalid("silence invalid: at least one matcher must not match the empty string");
