@@ -3,6 +3,7 @@
 //! A source runs as a task of its own until its scope is left, and speaks only in [`Batch`]es:
 //! it holds no state that the screen depends on, and never waits for the screen.
 
+pub mod kubernetes;
 pub mod session;
 
 use std::sync::Arc;
@@ -33,7 +34,7 @@ pub trait Source: Send + Sync {
 }
 
 /// Every source there is.
-pub static SOURCES: &[&dyn Source] = &[];
+pub static SOURCES: &[&dyn Source] = &[&kubernetes::pods::Pods];
 
 /// What a source is given.
 #[derive(Clone)]
