@@ -261,7 +261,9 @@ async fn answers_are_those_of_a_real_alertmanager() {
         .collect();
     assert_eq!(send(&client, &theirs.base, &("POST", "alerts".into(), json!(copies))).await.0, 200);
     // It takes alerts over in its own time.
+    let give_up = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while send(&client, &theirs.base, &get("alerts/groups")).await.1.as_array().unwrap().len() < 3 {
+        assert!(std::time::Instant::now() < give_up, "Alertmanager did not take the alerts over in a minute");
         tokio::task::yield_now().await;
     }
     let mut wrong = Vec::new();
