@@ -19,6 +19,8 @@ mod watch;
 
 #[cfg(test)]
 mod engine_tests;
+#[cfg(test)]
+pub mod testing;
 
 use futures::future::BoxFuture;
 
