@@ -9,6 +9,8 @@ use tokio::sync::Notify;
 use super::feed::{self, Timing};
 use super::pods::Pods;
 use super::testing::{Asked, Piece, Reply, Said, Server, context, session};
+use super::usage::Usage;
+use super::velero::VeleroBackups;
 use crate::model::{Change, FailureKind, Observation};
 use crate::sources::Context;
 use crate::sources::session::NamespaceChoice;
@@ -349,4 +351,43 @@ async fn a_feed_ends_when_nobody_listens() {
     drop(batches);
     run(&context).await.unwrap();
     drop(want);
+}
+
+#[tokio::test]
+async fn veleros_namespace_is_tried_where_all_are_denied() {
+    let server = Server::start(30, |asked| match (asked.path.as_str(), asked.is_watch()) {
+        ("/apis/velero.io/v1/backups", _) => Reply::Json(403, status(403, "not in all namespaces")),
+        ("/apis/velero.io/v1/namespaces/velero/backups", false) => Reply::Json(200, page("10", "", vec![])),
+        _ => quiet(),
+    })
+    .await;
+    let (context, mut said) = server.context().await;
+    tokio::spawn(feed::run::<VeleroBackups>(context.clone(), quick()));
+    assert_eq!(told(&said.ready().await), ["reset", "ready"]);
+    context.stop.cancel();
+}
+
+#[tokio::test]
+async fn a_kind_that_the_cluster_does_not_have_is_absent() {
+    let server = Server::start(36, |_| Reply::Json(404, status(404, "page not found"))).await;
+    let (context, mut said) = server.context().await;
+    tokio::spawn(feed::run::<Usage>(context.clone(), quick()));
+    let failure = said.failed().await;
+    assert_eq!((failure.kind, &*failure.tried), (FailureKind::Absent, "list pods.metrics.k8s.io in shop"));
+    context.stop.cancel();
+}
+
+#[tokio::test]
+async fn what_cannot_be_watched_is_asked_for_again_when_the_user_wants_it() {
+    let server = Server::start(36, |_| Reply::Json(200, page("", "", vec![pod("a", 1, "")]))).await;
+    let (context, mut said) = server.context().await;
+    tokio::spawn(feed::run::<Usage>(context.clone(), quick()));
+    said.ready().await;
+    said.want.send_modify(|wants| wants.refresh += 1);
+    assert!(matches!(
+        said.ready().await[..],
+        [Change::Reset, Change::Upsert(Observation::Usage(_)), Change::Ready]
+    ));
+    assert!(server.asked().iter().all(|asked| !asked.is_watch()));
+    context.stop.cancel();
 }
