@@ -2,7 +2,6 @@
 
 mod kubeconfig;
 
-use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::kubernetes::{
     trouble::{Ask, Trouble, root_cause},
 };
 use crate::model::{Clean, Failure, FailureKind};
-pub use kubeconfig::ContextName;
+pub use crate::model::scope::{ContextName, NamespaceChoice, Scope, Target};
 
 /// Enough for a connection across the world, and short enough for someone who waits.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,39 +23,6 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a credential plugin may take: a browser login can't be waited for here.
 const PLUGIN_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What the command line, the configuration or the context switcher asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Target {
-    /// `--kubeconfig`; else `$KUBECONFIG`, else `~/.kube/config`, else the service account.
-    pub kubeconfig: Option<PathBuf>,
-    pub context: Option<String>,
-    pub namespace: NamespaceChoice,
-    /// The service whose signals are shown; found out where it is not given.
-    pub service: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum NamespaceChoice {
-    /// The context's, else `default`.
-    #[default]
-    OfContext,
-    All,
-    Named(String),
-}
-
-/// What is looked at: every panel shows this and nothing else.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Scope {
-    pub context: Clean,
-    /// The cluster's name in the kubeconfig.
-    pub cluster: Clean,
-    /// None: all namespaces.
-    pub namespace: Option<Clean>,
-    pub service: Option<Clean>,
-    /// The kubeconfig user's name.
-    pub user: Clean,
-}
 
 /// A client that only reads, and the scope it was made for. Mutating clients are made elsewhere.
 pub struct Session {

@@ -6,19 +6,9 @@ use std::path::{Path, PathBuf};
 use kube::config::{ExecInteractiveMode, Kubeconfig, KubeconfigError};
 
 use super::{NamespaceChoice, Scope, Target};
+use crate::model::scope::ContextName;
 use crate::model::{Clean, Failure, FailureKind};
 use crate::sources::kubernetes::trouble::{clip, root_cause};
-
-/// A context of the kubeconfig, for the switcher.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContextName {
-    pub name: Clean,
-    pub cluster: Clean,
-    /// The context's own; None: `default`.
-    pub namespace: Option<Clean>,
-    /// The one that is looked at when none is named.
-    pub current: bool,
-}
 
 /// The merged kubeconfig; None where there is no file at all.
 pub fn load(target: &Target) -> Result<Option<Kubeconfig>, Failure> {
