@@ -215,7 +215,7 @@ impl Endpoint {
                 let wait = reply.retry_after.as_deref().unwrap_or("a while");
                 (FailureKind::Throttled, format!("it asks to wait {wait}"))
             }
-            (502 | 503 | 504, _) => {
+            (502..=504, _) => {
                 (FailureKind::Unreachable, format!("check that {section}'s own pods are ready"))
             }
             (300..=399, _) => {
