@@ -3,8 +3,11 @@
 //! A source runs as a task of its own until its scope is left, and speaks only in [`Batch`]es:
 //! it holds no state that the screen depends on, and never waits for the screen.
 
+pub mod http;
 pub mod kubernetes;
 pub mod session;
+#[cfg(test)]
+pub mod testing;
 
 use std::sync::Arc;
 use std::time::Duration;
