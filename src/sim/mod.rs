@@ -3,6 +3,21 @@
 //! It is reached through sockets on loopback only, by the same clients as a real
 //! cluster. The rest of the program does not know it (only `main` starts it), and it
 //! knows nothing of the rest.
+//!
+//! [`cluster`] is the Kubernetes API over one object store; [`world`] moves the objects
+//! as kubelets and controllers would and writes what is measured into [`metrics`];
+//! [`scenario`] says what goes wrong, [`fault`] how the API server misbehaves.
 
 pub mod clock;
+pub mod cluster;
+pub mod fault;
 pub mod metrics;
+pub mod scenario;
+mod server;
+mod tls;
+pub mod world;
+
+pub use cluster::http::RequestRecord;
+pub use fault::Fault;
+pub use scenario::{Scenario, ScenarioError, scenarios};
+pub use server::{Options, Sim, SimError, start};

@@ -3,7 +3,11 @@
 //! A source runs as a task of its own until its scope is left, and speaks only in [`Batch`]es:
 //! it holds no state that the screen depends on, and never waits for the screen.
 
+pub mod discover;
 pub mod http;
+pub mod kubernetes;
+pub mod pace;
+pub mod prometheus;
 pub mod session;
 #[cfg(test)]
 pub mod testing;
@@ -36,7 +40,7 @@ pub trait Source: Send + Sync {
 }
 
 /// Every source there is.
-pub static SOURCES: &[&dyn Source] = &[];
+pub static SOURCES: &[&dyn Source] = &[&kubernetes::pods::Pods];
 
 /// What a source is given.
 #[derive(Clone)]
@@ -49,6 +53,8 @@ pub struct Context {
     pub out: mpsc::Sender<Batch>,
     pub stop: CancellationToken,
     pub wants: watch::Receiver<Wants>,
+    /// The services that were found in the cluster: one search for all sources of a scope.
+    pub found: discover::Shared,
 }
 
 /// What the screen asks of the sources while they run.

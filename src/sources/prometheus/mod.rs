@@ -9,13 +9,12 @@ mod round;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::discover::{self, Role};
-use super::pace::Backoff;
+use super::pace::Pace;
 use super::{Context, Finding, Source, Wants};
-use crate::model::{Batch, Change, Failure, FailureKind, FeedId, Health, Observation};
+use crate::model::{Change, Failure, FeedId, Health};
 use client::Client;
 use convention::{Detected, Focus};
 use round::Due;
@@ -58,14 +57,14 @@ struct Watched {
 }
 
 async fn run(context: Context) {
-    let mut backoff = Backoff::default();
+    let mut pace = Pace::default();
     let mut first = true;
     while !context.stop.is_cancelled() {
         let failure = tokio::select! {
             () = context.stop.cancelled() => return,
-            failure = watch(&context, &mut first, &mut backoff) => failure,
+            failure = watch(&context, &mut first, &mut pace) => failure,
         };
-        let wait = backoff.after(failure.kind);
+        let wait = pace.after(failure.kind);
         if !context.send(FeedId::Signals, vec![Change::Failed(failure)]).await {
             return;
         }
@@ -74,7 +73,7 @@ async fn run(context: Context) {
 }
 
 /// Asks round after round until something breaks.
-async fn watch(context: &Context, first: &mut bool, backoff: &mut Backoff) -> Failure {
+async fn watch(context: &Context, first: &mut bool, pace: &mut Pace) -> Failure {
     let mut wants_seen = context.wants.clone();
     let mut watched = match open(context).await {
         Ok(watched) => watched,
@@ -99,7 +98,7 @@ async fn watch(context: &Context, first: &mut bool, backoff: &mut Backoff) -> Fa
         if let Err(failure) = asked {
             return failure;
         }
-        backoff.reset();
+        pace.reset();
         due = wait(&mut wants_seen, wants, started + EVERY).await;
     }
 }

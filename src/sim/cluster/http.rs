@@ -1,0 +1,202 @@
+//! The API server's front door: faults, authentication, authorization, and the way from
+//! a path to the handler. There is no route per kind: the table of kinds decides.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderValue, Method, header};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::auth::{Auth, attributes};
+use super::kinds::Kind;
+use super::request::{Request, Target, parse_query};
+use super::status::ApiError;
+use super::store::Store;
+use super::{discovery, list, reply, watch};
+use crate::sim::clock::Clock;
+use crate::sim::fault::{Faults, Verdict};
+
+/// `etcd`'s default limit for a request is 1.5 MiB; the API server's for a body is 3 MiB.
+const BODY_LIMIT_BYTES: usize = 3 * 1024 * 1024;
+/// Requests remembered for tests.
+const RECORD_LIMIT: usize = 10_000;
+
+/// One request that was answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequestRecord {
+    pub user: String,
+    /// `get`, `list`, `watch`, `create` …; empty for paths that are not resources.
+    pub verb: String,
+    /// `pods`, `deployments.apps/scale`; empty for paths that are not resources.
+    pub resource: String,
+    pub path: String,
+    pub code: u16,
+}
+
+/// What the handlers share.
+pub struct Api {
+    pub store: Arc<Store>,
+    pub clock: Clock,
+    pub auth: Auth,
+    pub faults: Arc<Faults>,
+    pub requests: Mutex<VecDeque<RequestRecord>>,
+}
+
+/// The API server as a router.
+pub fn router(api: Arc<Api>) -> Router {
+    Router::new().fallback(serve).with_state(api)
+}
+
+async fn serve(State(api): State<Arc<Api>>, raw: axum::extract::Request) -> Response {
+    let verdict =
+        if raw.uri().path().starts_with("/_sim/") { Verdict::Pass } else { api.faults.judge().await };
+    let mut response = match verdict {
+        Verdict::Pass => api.answer(raw).await,
+        Verdict::TooMany { retry_after_s } => reply::error(&ApiError::too_many_requests(retry_after_s)),
+        Verdict::Fail => reply::error(&ApiError::internal("etcdserver: request timed out")),
+        Verdict::Cut => {
+            let cut = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+            reply::with_type(
+                503,
+                "text/plain",
+                Body::from_stream(futures::stream::iter([Err::<&str, _>(cut)])),
+            )
+        }
+    };
+    let date = api.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
+}
+
+impl Api {
+    async fn answer(self: &Arc<Self>, raw: axum::extract::Request) -> Response {
+        let (parts, body) = raw.into_parts();
+        let authorization =
+            parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let Some(user) = self.auth.user(authorization) else {
+            return reply::error(&ApiError::unauthorized());
+        };
+        let Ok(body) = to_bytes(body, BODY_LIMIT_BYTES).await else {
+            let text = format!("Request entity too large: limit is {BODY_LIMIT_BYTES}");
+            return reply::error(&ApiError::new(413, "RequestEntityTooLarge", text));
+        };
+        let raw_query = parts.uri.query().unwrap_or_default().to_owned();
+        let request = Request {
+            method: parts.method,
+            path: percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned(),
+            query: parse_query(&raw_query),
+            raw_query,
+            headers: parts.headers,
+            body,
+            user: user.to_owned(),
+        };
+        let target = Target::parse(&request.path);
+        let result = match &target {
+            Some(target) => self.resource(&request, target).await,
+            None => self.other(&request),
+        };
+        let response = result.unwrap_or_else(|e| reply::error(&e));
+        self.record(&request, target.as_ref(), response.status().as_u16());
+        response
+    }
+
+    fn record(&self, request: &Request, target: Option<&Target>, code: u16) {
+        let resource = target.map(|t| {
+            let sub = if t.subresource.is_empty() { String::new() } else { format!("/{}", t.subresource) };
+            format!("{}{sub}", t.kind.info().resource())
+        });
+        let record = RequestRecord {
+            user: request.user.clone(),
+            verb: target.map(|t| request.verb(t)).unwrap_or_default().to_owned(),
+            resource: resource.unwrap_or_default(),
+            path: request.path.clone(),
+            code,
+        };
+        let mut requests = self.requests.lock().unwrap_or_else(|e| e.into_inner());
+        if requests.len() >= RECORD_LIMIT {
+            requests.pop_front();
+        }
+        requests.push_back(record);
+    }
+
+    /// Paths that name no object: health, version, discovery, reviews.
+    fn other(&self, request: &Request) -> Result<Response, ApiError> {
+        let path = request.path.trim_end_matches('/');
+        if let Some(plural) = path
+            .strip_prefix("/apis/authorization.k8s.io/v1/")
+            .or_else(|| path.strip_prefix("/apis/authentication.k8s.io/v1/"))
+        {
+            return self.review(plural, request);
+        }
+        if request.method != Method::GET {
+            return Err(ApiError::no_such_path());
+        }
+        match path {
+            "/healthz" | "/livez" | "/readyz" => return Ok(reply::text(200, "ok")),
+            "/version" => return Ok(reply::value(200, &discovery::version())),
+            _ => {}
+        }
+        let aggregated = request.header("accept").contains("as=APIGroupDiscoveryList");
+        let found = discovery::answer(path, aggregated).ok_or_else(ApiError::no_such_path)?;
+        let content_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+        let mut response = reply::value(200, &found);
+        if found["kind"] == "APIGroupDiscoveryList" {
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        Ok(response)
+    }
+
+    fn review(&self, plural: &str, request: &Request) -> Result<Response, ApiError> {
+        if request.method != Method::POST {
+            return Err(ApiError::method_not_allowed());
+        }
+        let body: Value = serde_json::from_slice(&request.body).map_err(|e| {
+            ApiError::bad_request(format!("couldn't get version/kind; json parse error: {e}"))
+        })?;
+        let answer = self.auth.review(plural, &request.user, &body).ok_or_else(ApiError::no_such_path)?;
+        Ok(reply::value(201, &answer))
+    }
+
+    async fn resource(self: &Arc<Self>, request: &Request, target: &Target) -> Result<Response, ApiError> {
+        let verb = request.verb(target);
+        if verb.is_empty() {
+            return Err(ApiError::method_not_allowed());
+        }
+        let asked = attributes(verb, target.kind, &target.namespace, &target.name, &target.subresource);
+        self.auth.check(&request.user, &asked)?;
+        let now_ms = self.clock.now_ms();
+        match (target.subresource.as_str(), verb) {
+            ("", "list") => list::list(&self.store, request, target, now_ms),
+            ("", "watch") => watch::watch(&self.store, &self.faults, request, target),
+            ("", "get") if request.flag("watch") => watch::watch(&self.store, &self.faults, request, target),
+            ("" | "status", "get") => self.get(request, target, now_ms),
+            _ => Err(ApiError::method_not_allowed()),
+        }
+    }
+
+    fn get(&self, request: &Request, target: &Target, now_ms: i64) -> Result<Response, ApiError> {
+        let object = self
+            .store
+            .get(target.kind, &target.namespace, &target.name)
+            .ok_or_else(|| ApiError::not_found(target.kind, &target.name))?;
+        if request.wants_table() {
+            let metadata = serde_json::json!({"resourceVersion": object.version.to_string()});
+            let table =
+                super::table::table(target.kind, &[object], metadata, now_ms, request.param("includeObject"));
+            return Ok(reply::value(200, &table));
+        }
+        Ok(reply::json(200, object.json().to_string()))
+    }
+}
+
+/// The kinds that have `spec.replicas` behind `/scale`.
+pub fn scalable(kind: Kind) -> bool {
+    kind.info().subresources.contains(&"scale")
+}

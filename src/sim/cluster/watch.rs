@@ -1,0 +1,215 @@
+//! Watches: a stream of JSON lines from the store's log, with bookmarks, streaming lists,
+//! and the `ERROR` event that says the asked version is gone.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use futures::stream;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::kinds::Kind;
+use super::object::Object;
+use super::request::{Request, Target};
+use super::select::Selector;
+use super::status::ApiError;
+use super::store::{Change, Store};
+use super::{reply, table};
+use crate::sim::fault::{Fault, Faults};
+
+/// Without `timeoutSeconds` the API server ends a watch after 30 to 60 minutes.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1800);
+/// The API server sends a bookmark about once a minute.
+const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+
+struct Watch {
+    store: Arc<Store>,
+    faults: Arc<Faults>,
+    changed: tokio::sync::watch::Receiver<u64>,
+    fault: tokio::sync::watch::Receiver<Fault>,
+    kind: Kind,
+    namespace: String,
+    selector: Selector,
+    as_table: bool,
+    bookmarks: bool,
+    cursor: u64,
+    end: Instant,
+    next_bookmark: Instant,
+    ready: VecDeque<String>,
+    closed: bool,
+}
+
+/// Answers a watch.
+///
+/// # Errors
+/// 400 for bad selectors and versions, 422 for a streaming list asked for wrongly.
+pub fn watch(
+    store: &Arc<Store>,
+    faults: &Arc<Faults>,
+    request: &Request,
+    target: &Target,
+) -> Result<Response, ApiError> {
+    let kind = target.kind;
+    if !kind.info().stored {
+        return Err(ApiError::method_not_allowed());
+    }
+    let mut fields = request.param("fieldSelector").to_owned();
+    if !target.name.is_empty() {
+        fields = format!("metadata.name={}", target.name);
+    }
+    let selector = Selector::parse(kind, request.param("labelSelector"), &fields)?;
+    let initial = request.flag("sendInitialEvents");
+    if initial && request.param("resourceVersionMatch") != "NotOlderThan" {
+        return Err(ApiError::new(
+            422,
+            "Invalid",
+            "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires \
+             setting resourceVersionMatch to NotOlderThan",
+        ));
+    }
+    let asked = request.param("resourceVersion");
+    let version: u64 = match asked {
+        "" => 0,
+        text => text.parse().map_err(|_| {
+            ApiError::bad_request(format!(
+                "resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: invalid syntax"
+            ))
+        })?,
+    };
+    let timeout = request.param("timeoutSeconds").parse().map_or(DEFAULT_TIMEOUT, Duration::from_secs);
+    let now = Instant::now();
+    let mut watch = Watch {
+        changed: store.subscribe(),
+        fault: faults.subscribe(),
+        store: store.clone(),
+        faults: faults.clone(),
+        kind,
+        namespace: target.namespace.clone(),
+        selector,
+        as_table: request.wants_table(),
+        bookmarks: request.flag("allowWatchBookmarks"),
+        cursor: version,
+        end: now + faults.watch_lifetime(timeout),
+        next_bookmark: now + BOOKMARK_EVERY,
+        ready: VecDeque::new(),
+        closed: false,
+    };
+    if initial || version == 0 {
+        watch.start_with_everything(initial);
+    }
+    let body = Body::from_stream(stream::unfold(watch, |mut watch| async move {
+        let line = watch.next().await?;
+        Some((line, watch))
+    }));
+    Ok(reply::with_type(200, "application/json", body))
+}
+
+impl Watch {
+    fn start_with_everything(&mut self, marked: bool) {
+        let namespace = (!self.namespace.is_empty()).then_some(self.namespace.as_str());
+        let page = self.store.page(self.kind, namespace, None, usize::MAX, |o| self.selector.matches(o));
+        self.cursor = page.version;
+        for object in &page.objects {
+            self.ready.push_back(self.line("ADDED", object));
+        }
+        if marked && self.bookmarks {
+            self.ready.push_back(self.bookmark(true));
+        }
+    }
+
+    async fn next(&mut self) -> Option<Result<Bytes, std::io::Error>> {
+        loop {
+            if self.fault.borrow_and_update().down {
+                return Some(Err(std::io::ErrorKind::ConnectionReset.into()));
+            }
+            if !self.ready.is_empty() {
+                // All that is ready goes out as one chunk: a burst costs one write.
+                let burst: String = self.ready.drain(..).collect();
+                return Some(Ok(Bytes::from(burst)));
+            }
+            if self.closed {
+                return None;
+            }
+            self.changed.borrow_and_update();
+            self.collect();
+            if !self.ready.is_empty() {
+                continue;
+            }
+            let until = self.end.min(self.next_bookmark);
+            tokio::select! {
+                changed = self.changed.changed() => self.closed = changed.is_err(),
+                changed = self.fault.changed() => match changed {
+                    Ok(()) => self.end = self.end.min(Instant::now() + self.faults.watch_lifetime(DEFAULT_TIMEOUT)),
+                    Err(_) => self.closed = true,
+                },
+                () = tokio::time::sleep_until(until) => self.on_time(),
+            }
+        }
+    }
+
+    fn on_time(&mut self) {
+        let now = Instant::now();
+        if self.bookmarks {
+            self.ready.push_back(self.bookmark(false));
+        }
+        self.next_bookmark = now + BOOKMARK_EVERY;
+        self.closed |= now >= self.end;
+    }
+
+    /// Moves what the log has for this watch into `ready`.
+    fn collect(&mut self) {
+        match self.store.changes_since(self.cursor, Some(self.kind)) {
+            Ok((version, changes)) => {
+                for change in &changes {
+                    if let Some((event, object)) = self.classify(change) {
+                        self.ready.push_back(self.line(event, &object));
+                    }
+                }
+                self.cursor = version;
+            }
+            Err(gone) => {
+                self.ready.push_back(format!("{}\n", json!({"type": "ERROR", "object": gone.to_value()})));
+                self.closed = true;
+            }
+        }
+    }
+
+    /// What a change is for this watch: an object may come into its view, or leave it.
+    fn classify(&self, change: &Change) -> Option<(&'static str, Arc<Object>)> {
+        let sees = |o: &Arc<Object>| {
+            (self.namespace.is_empty() || *self.namespace == *o.namespace) && self.selector.matches(o)
+        };
+        let before = change.before.as_ref().is_some_and(sees);
+        let after = change.after.as_ref().is_some_and(sees);
+        match (before, after) {
+            (false, true) => Some(("ADDED", change.last.clone())),
+            (true, true) => Some(("MODIFIED", change.last.clone())),
+            (true, false) => Some(("DELETED", change.last.clone())),
+            (false, false) => None,
+        }
+    }
+
+    fn line(&self, event: &str, object: &Arc<Object>) -> String {
+        if self.as_table {
+            let metadata = json!({"resourceVersion": object.version.to_string()});
+            let now_ms = self.faults.clock().now_ms();
+            let table = table::table(self.kind, std::slice::from_ref(object), metadata, now_ms, "");
+            return format!("{}\n", json!({"type": event, "object": table}));
+        }
+        format!("{{\"type\":\"{event}\",\"object\":{}}}\n", object.json())
+    }
+
+    fn bookmark(&self, end_of_initial: bool) -> String {
+        let info = self.kind.info();
+        let mut metadata: Value =
+            json!({"resourceVersion": self.cursor.to_string(), "creationTimestamp": null});
+        if end_of_initial {
+            metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        }
+        let object = json!({"kind": info.kind, "apiVersion": info.api_version(), "metadata": metadata});
+        format!("{}\n", json!({"type": "BOOKMARK", "object": object}))
+    }
+}

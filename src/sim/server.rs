@@ -1,0 +1,174 @@
+//! The simulation as a whole: its sockets, its tokens, its kubeconfig, and the task that
+//! keeps its time.
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use base64::Engine;
+use jiff::Timestamp;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::clock::Clock;
+use super::cluster::auth::{ADMIN, Auth, VIEWER};
+use super::cluster::http::{self, Api, RequestRecord};
+use super::cluster::status::ApiError;
+use super::cluster::store::Store;
+use super::fault::{Fault, Faults};
+use super::metrics::Metrics;
+use super::scenario::Scenario;
+use super::tls::TlsListener;
+use super::world::cast::{self, Past};
+
+/// How a simulation is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub scenario: Scenario,
+    pub seed: u64,
+    /// Simulated seconds per second.
+    pub speed: f64,
+    /// Pads the cluster with quiet workloads until it has this many pods.
+    pub pods: Option<usize>,
+    /// The simulated instant at the start.
+    pub origin: Timestamp,
+}
+
+/// Why the simulation cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SimError {
+    #[error("cannot listen on 127.0.0.1: {0}; is the limit of open files reached?")]
+    Listen(#[from] std::io::Error),
+    #[error("the simulated cluster cannot be set up: {0}; this is a fault in midwatch, please report it")]
+    Stage(#[from] ApiError),
+}
+
+/// A running simulation. Dropping it stops it.
+pub struct Sim {
+    api: Arc<Api>,
+    kube: SocketAddr,
+    /// PEM; the API server's own authority.
+    certificate: String,
+    prometheus: SocketAddr,
+    alertmanager: SocketAddr,
+    admin: SecretString,
+    viewer: SecretString,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Starts the simulation: three sockets on loopback and the world behind them.
+///
+/// # Errors
+/// When no socket can be had.
+pub async fn start(options: Options) -> Result<Sim, SimError> {
+    let clock = Clock::new(options.origin, options.speed);
+    let store = Arc::new(Store::new(options.seed));
+    let past = Past { retention_days: 14, disk_full_since_ms: None, pods: options.pods };
+    cast::set_stage(&store, clock.now_ms(), &past)?;
+    store.compact();
+    let faults = Arc::new(Faults::new(options.seed, clock.clone()));
+    let _metrics = Metrics::new(clock.clone());
+    let (admin, viewer) = (token(options.seed, "a"), token(options.seed, "b"));
+    let api = Arc::new(Api {
+        store,
+        clock,
+        auth: Auth::new(admin.clone(), viewer.clone()),
+        faults,
+        requests: Mutex::new(VecDeque::new()),
+    });
+    let mut tasks = Vec::new();
+    let (listener, certificate) = TlsListener::bind(api.faults.clone()).await?;
+    let kube = axum::serve::Listener::local_addr(&listener)?;
+    spawn(listener, http::router(api.clone()), &mut tasks);
+    let prometheus = serve(Router::new(), &mut tasks).await?;
+    let alertmanager = serve(Router::new(), &mut tasks).await?;
+    Ok(Sim { api, kube, certificate, prometheus, alertmanager, admin, viewer, tasks })
+}
+
+/// A token that nobody else on the machine can guess, whatever the seed.
+fn token(seed: u64, salt: &str) -> SecretString {
+    let mut rng = StdRng::from_rng(&mut rand::rng());
+    format!("sim-{salt}{:016x}{:016x}", rng.random::<u64>() ^ seed, rng.random::<u64>()).into()
+}
+
+async fn serve(router: Router, tasks: &mut Vec<JoinHandle<()>>) -> Result<SocketAddr, SimError> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    spawn(listener, router, tasks);
+    Ok(address)
+}
+
+fn spawn<L>(listener: L, router: Router, tasks: &mut Vec<JoinHandle<()>>)
+where
+    L: axum::serve::Listener,
+    L::Addr: std::fmt::Debug,
+{
+    tasks.push(tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::warn!(%error, "a socket of the simulation has closed");
+        }
+    }));
+}
+
+impl Sim {
+    pub fn kube_url(&self) -> String {
+        format!("https://{}", self.kube)
+    }
+
+    pub fn prometheus_url(&self) -> String {
+        format!("http://{}", self.prometheus)
+    }
+
+    pub fn alertmanager_url(&self) -> String {
+        format!("http://{}", self.alertmanager)
+    }
+
+    /// The bearer token of the first context's user, for all three sockets.
+    pub fn token(&self) -> SecretString {
+        self.admin.clone()
+    }
+
+    /// A kubeconfig with two contexts: `prod-eu-1`, and `prod-eu-1-viewer` with few rights.
+    pub fn kubeconfig_yaml(&self) -> String {
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: prod-eu-1\nclusters:\n- name: prod-eu-1\n  cluster:\n    \
+             server: {}\n    certificate-authority-data: {}\ncontexts:\n- name: prod-eu-1\n  context: {{cluster: prod-eu-1, user: {ADMIN}, namespace: shop}}\n\
+             - name: prod-eu-1-viewer\n  context: {{cluster: prod-eu-1, user: {VIEWER}, namespace: shop}}\nusers:\n\
+             - name: {ADMIN}\n  user: {{token: {}}}\n- name: {VIEWER}\n  user: {{token: {}}}\n",
+            self.kube_url(),
+            base64::engine::general_purpose::STANDARD.encode(&self.certificate),
+            self.admin.expose_secret(),
+            self.viewer.expose_secret()
+        )
+    }
+
+    /// The requests that the API server has answered, oldest first; the last ten thousand.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.api.requests.lock().unwrap_or_else(|e| e.into_inner()).iter().cloned().collect()
+    }
+
+    /// Makes the API server misbehave from now on; `Fault::default()` ends it.
+    pub fn set_fault(&self, fault: Fault) {
+        self.api.faults.set(fault);
+    }
+
+    /// Stops the simulation and waits until its sockets are closed.
+    pub async fn stop(mut self) {
+        for task in std::mem::take(&mut self.tasks) {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}

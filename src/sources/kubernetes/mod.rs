@@ -1,0 +1,47 @@
+//! Kubernetes: one feed a kind over an own watch engine, and what is asked for when a page is
+//! opened (a pod's detail, its log).
+//!
+//! `feed`, `list`, `watch` and `sink` are the engine; `api`, `lines` and `trouble` carry its
+//! requests; every other file is a kind: what is read of its objects, and what becomes of them.
+
+pub mod api;
+pub mod backoff;
+mod feed;
+mod kind;
+mod lines;
+pub mod list;
+mod meta;
+pub mod pods;
+mod quantity;
+mod sink;
+pub mod trouble;
+mod watch;
+
+#[cfg(test)]
+mod engine_tests;
+
+use futures::future::BoxFuture;
+
+use crate::model::FeedId;
+use crate::sources::{Context, Finding, Source};
+use kind::Kind;
+
+/// Every kind is a source.
+impl<K: Kind> Source for K {
+    fn noun(&self) -> &'static str {
+        K::FEED.noun()
+    }
+
+    fn feeds(&self) -> &'static [FeedId] {
+        K::FEEDS
+    }
+
+    fn run(&self, context: Context) -> BoxFuture<'static, ()> {
+        Box::pin(feed::run::<K>(context, feed::Timing::default()))
+    }
+
+    fn check(&self, context: Context) -> BoxFuture<'static, Vec<Finding>> {
+        let _ = context;
+        Box::pin(async { Vec::new() })
+    }
+}

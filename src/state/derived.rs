@@ -1,0 +1,160 @@
+//! Everything that is computed from what is known, once per change: verdicts, headline, leads.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::measures::{self, Measure};
+use super::pods::PodsDerived;
+use super::{Connection, State, changes};
+use crate::input::Command;
+use crate::model::alert::{Alert, AlertState};
+use crate::model::backup::Backup;
+use crate::model::change::Mark;
+use crate::model::signal::SignalId;
+use crate::model::{FailureKind, FeedId, Health};
+use crate::panels::PANELS;
+use crate::ui::human;
+
+#[derive(Clone, Debug, Default)]
+pub struct Derived {
+    pub pods: PodsDerived,
+    pub latency: Option<Measure>,
+    pub errors: Option<Measure>,
+    pub strip: Vec<Measure>,
+    pub marks: Vec<Mark>,
+    pub budget: Option<Budgeted>,
+    pub backups: Vec<(Backup, Health, String)>,
+    /// Firing first, worst first, then the suppressed.
+    pub alerts: Vec<Arc<Alert>>,
+    /// Of each panel: its state, and the words of its title.
+    pub verdicts: Vec<(Health, String)>,
+    pub headline: Headline,
+}
+
+/// The error budget, judged and in words.
+#[derive(Clone, Debug, Default)]
+pub struct Budgeted {
+    pub health: Health,
+    pub words: String,
+}
+
+/// The one line that is read from across the room.
+#[derive(Clone, Debug, Default)]
+pub struct Headline {
+    pub health: Health,
+    pub text: String,
+    /// What to press to get nearer to the cause.
+    pub lead: Option<(Vec<Command>, String)>,
+}
+
+pub fn derive(state: &State) -> Derived {
+    let mut derived = Derived {
+        pods: state.derived.pods.clone(),
+        latency: Some(measures::measure(state, SignalId::LatencyP95)),
+        errors: Some(measures::measure(state, SignalId::ErrorRatio)),
+        strip: measures::strip(state),
+        marks: changes::derive(state),
+        backups: backups(state),
+        alerts: alerts(state),
+        ..Derived::default()
+    };
+    derived.verdicts = PANELS.iter().map(|panel| panel.verdict(state, &derived)).collect();
+    derived.headline = headline(state, &derived);
+    derived
+}
+
+fn backups(state: &State) -> Vec<(Backup, Health, String)> {
+    let mut judged: Vec<(Backup, Health, String)> = Vec::new();
+    let _ = state;
+    judged.sort_by_key(|(backup, health, _)| (Reverse(*health), backup.name.clone()));
+    judged
+}
+
+fn alerts(state: &State) -> Vec<Arc<Alert>> {
+    let mut alerts: Vec<Arc<Alert>> = state.known.alerts.iter().cloned().collect();
+    alerts.sort_by_key(|a| {
+        (a.state == AlertState::Suppressed, Reverse(a.health()), a.starts_at, a.name.clone())
+    });
+    alerts
+}
+
+fn headline(state: &State, derived: &Derived) -> Headline {
+    if let Connection::Failed(failure) = &state.connection {
+        return Headline {
+            health: Health::Unknown,
+            text: format!("{}: {}", failure.tried, failure.happened),
+            lead: None,
+        };
+    }
+    let worst = derived
+        .verdicts
+        .iter()
+        .map(|(health, _)| *health)
+        .filter(|h| *h != Health::NotConfigured)
+        .max()
+        .unwrap_or_default();
+    let mut parts = Vec::new();
+    let mut onset = None;
+    for (measure, name) in [(&derived.errors, "errors"), (&derived.latency, "p95")] {
+        let Some(m) = measure.as_ref().filter(|m| matches!(m.health, Health::Warning | Health::Critical))
+        else {
+            continue;
+        };
+        let value = measures::said(m.value, m.id.unit());
+        match m.since {
+            Some(since) if !m.since_before_window => {
+                onset = onset.or(Some(since));
+                parts.push(format!("{name} {value} since {}", human::hm(since)));
+            }
+            _ => parts.push(format!("{name} {value}")),
+        }
+    }
+    let onset = onset.or_else(|| pods_onset(derived));
+    if let Some(mark) = onset.and_then(|at| changes::suspect(&derived.marks, at)) {
+        let letter = match mark.kind {
+            crate::model::change::MarkKind::Rollout => "rollout",
+            crate::model::change::MarkKind::Scale => "scale",
+            crate::model::change::MarkKind::Configuration => "configuration",
+        };
+        parts.push(format!("{letter} {} at {}: {}", mark.workload.name, human::hm(mark.at), mark.what));
+    }
+    if parts.is_empty() {
+        parts = PANELS
+            .iter()
+            .zip(&derived.verdicts)
+            .filter(|(_, (health, _))| *health == worst && worst > Health::Ok)
+            .map(|(panel, (_, words))| format!("{}: {words}", panel.noun()))
+            .take(2)
+            .collect();
+    }
+    Headline { health: worst, text: parts.join(" · "), lead: lead(state, derived) }
+}
+
+fn pods_onset(derived: &Derived) -> Option<Timestamp> {
+    let broken = derived.pods.workloads.iter().find(|w| w.health == Health::Critical)?;
+    broken.since
+}
+
+/// What a newcomer should press next: from the symptom to the broken pod to its log.
+fn lead(state: &State, derived: &Derived) -> Option<(Vec<Command>, String)> {
+    let denied = state.known.feeds.get(&FeedId::Pods).and_then(|f| f.failure.as_ref());
+    if denied.is_some_and(|f| f.kind == FailureKind::Denied) {
+        return None;
+    }
+    if let Some((Health::Critical, pod)) = derived.pods.unhealthy.first() {
+        return Some((vec![Command::Logs], format!("why {} fails", pod.name)));
+    }
+    let (index, _) = derived.verdicts.iter().enumerate().find(|(_, (h, _))| *h >= Health::Warning)?;
+    let focus = [
+        Command::Focus1,
+        Command::Focus2,
+        Command::Focus3,
+        Command::Focus4,
+        Command::Focus5,
+        Command::Focus6,
+    ];
+    let panel = PANELS.get(index)?;
+    Some((vec![*focus.get(index)?, Command::Open], format!("{} closer", panel.noun())))
+}
