@@ -40,7 +40,23 @@ pub trait Source: Send + Sync {
 }
 
 /// Every source there is.
-pub static SOURCES: &[&dyn Source] = &[&kubernetes::pods::Pods];
+pub static SOURCES: &[&dyn Source] = &[
+    &kubernetes::pods::Pods,
+    &kubernetes::deployments::Deployments,
+    &kubernetes::statefulsets::StatefulSets,
+    &kubernetes::daemonsets::DaemonSets,
+    &kubernetes::replicasets::ReplicaSets,
+    &kubernetes::controllerrevisions::ControllerRevisions,
+    &kubernetes::events::Events,
+    &kubernetes::nodes::Nodes,
+    &kubernetes::jobs::Jobs,
+    &kubernetes::cronjobs::CronJobs,
+    &kubernetes::autoscalers::Autoscalers,
+    &kubernetes::usage::Usage,
+    &kubernetes::certificates::Certificates,
+    &kubernetes::velero::VeleroBackups,
+    &kubernetes::velero::VeleroSchedules,
+];
 
 /// What a source is given.
 #[derive(Clone)]

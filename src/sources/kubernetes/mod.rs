@@ -5,20 +5,38 @@
 //! requests; every other file is a kind: what is read of its objects, and what becomes of them.
 
 pub mod api;
+pub mod autoscalers;
 pub mod backoff;
+mod backup;
+pub mod certificates;
+pub mod controllerrevisions;
+pub mod cronjobs;
+pub mod daemonsets;
+pub mod deployments;
+pub mod events;
 mod feed;
+pub mod jobs;
 mod kind;
 mod lines;
 pub mod list;
 mod meta;
+pub mod nodes;
 pub mod pods;
 mod quantity;
+pub mod replicasets;
+mod revision;
 mod sink;
+pub mod statefulsets;
 pub mod trouble;
+pub mod usage;
+pub mod velero;
 mod watch;
+mod workload;
 
 #[cfg(test)]
 mod engine_tests;
+#[cfg(test)]
+pub mod testing;
 
 use futures::future::BoxFuture;
 
