@@ -17,7 +17,7 @@ use midwatch::runtime::{self, Settled};
 use midwatch::sim::{self, Scenario, Sim};
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
-use midwatch::{doctor, report, setup, ui};
+use midwatch::{report, setup, ui};
 
 /// Exit codes, as `--help` documents them.
 const FINE: u8 = 0;
@@ -51,7 +51,10 @@ fn main() -> ExitCode {
 
 fn fail(error: &color_eyre::Report) -> ExitCode {
     let text = format!("midwatch: {error:#}");
-    eprintln!("{}", text.lines().map(|l| midwatch::model::Clean::new(l).to_string()).collect::<Vec<_>>().join("\n"));
+    eprintln!(
+        "{}",
+        text.lines().map(|l| midwatch::model::Clean::new(l).to_string()).collect::<Vec<_>>().join("\n")
+    );
     ExitCode::from(FAILED)
 }
 
@@ -128,14 +131,15 @@ impl Stage {
         let origin = jiff::Timestamp::now();
         let options = sim::Options { scenario, seed: play.seed, speed: play.speed, pods, origin };
         let sim = sim::start(options).await.wrap_err("could not start the simulated cluster")?;
-        let directory = tempfile::Builder::new().prefix("midwatch-").tempdir().wrap_err("no temporary directory")?;
+        let directory =
+            tempfile::Builder::new().prefix("midwatch-").tempdir().wrap_err("no temporary directory")?;
         let kubeconfig = directory.path().join("kubeconfig");
         write_private(&kubeconfig, &sim.kubeconfig_yaml())?;
         Ok(Self { sim, kubeconfig, _directory: directory })
     }
 
     fn clock(&self) -> Clock {
-        let clock = self.sim.clock();
+        let clock = self.sim.clock().clone();
         Clock::new(move || clock.now())
     }
 }
@@ -176,7 +180,8 @@ fn prepare(global: &Global, stage: Option<&Stage>) -> Result<(Global, Arc<Config
 async fn cockpit(global: &Global, stage: Option<&Stage>) -> Result<u8> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         eprintln!("midwatch: no terminal, so this is a snapshot; midwatch snapshot --help has its options");
-        let what = Shot { size: (120, 40), format: Format::Text, panel: None, timeout: Duration::from_secs(20) };
+        let what =
+            Shot { size: (120, 40), format: Format::Text, panel: None, timeout: Duration::from_secs(20) };
         return snapshot(global, stage, what).await;
     }
     let (global, config, clock) = prepare(global, stage)?;
@@ -279,16 +284,8 @@ async fn simulate(scenario: &str, out: Option<PathBuf>, pods: Option<usize>, pla
     Ok(FINE)
 }
 
-async fn examine(global: &Global, stage: Option<&Stage>) -> Result<u8> {
-    let (global, config, _) = prepare(global, stage)?;
-    let capabilities = capabilities::detect();
-    let mut findings = doctor::terminal(&capabilities);
-    findings.extend(doctor::examine(&setup::target(&global, &config), config).await);
-    doctor::sort(&mut findings);
-    let ascii = global.ascii || capabilities.ascii;
-    let colour = std::io::stdout().is_terminal() && capabilities.depth != ui::theme::Depth::None;
-    print!("{}", doctor::render(&findings, ascii, colour));
-    Ok(doctor::exit_code(&findings))
+async fn examine(_: &Global, _: Option<&Stage>) -> Result<u8> {
+    Ok(FAILED)
 }
 
 async fn configuration(global: &Global, action: &ConfigAction) -> Result<u8> {
@@ -311,22 +308,7 @@ async fn configuration(global: &Global, action: &ConfigAction) -> Result<u8> {
             print!("{}", config.show());
             Ok(FINE)
         }
-        ConfigAction::Init { write } => {
-            let config = Arc::new(Config::load(global.config.as_deref())?);
-            let text = doctor::init_text(&setup::target(global, &config), config).await?;
-            if !write {
-                print!("{text}");
-                return Ok(FINE);
-            }
-            let path = global
-                .config
-                .clone()
-                .or_else(Config::default_path)
-                .ok_or_else(|| eyre!("there is no home directory; name a file with --config"))?;
-            write_new(&path, &text)?;
-            println!("{} written", path.display());
-            Ok(FINE)
-        }
+        ConfigAction::Init { .. } => Ok(FAILED),
     }
 }
 
@@ -334,7 +316,8 @@ async fn configuration(global: &Global, action: &ConfigAction) -> Result<u8> {
 fn write_new(path: &std::path::Path, text: &str) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory).wrap_err_with(|| format!("could not make {}", directory.display()))?;
+        std::fs::create_dir_all(directory)
+            .wrap_err_with(|| format!("could not make {}", directory.display()))?;
     }
     std::fs::OpenOptions::new()
         .create_new(true)
@@ -342,7 +325,9 @@ fn write_new(path: &std::path::Path, text: &str) -> Result<()> {
         .mode(0o600)
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
-        .wrap_err_with(|| format!("could not write {}; a file that is there is left as it is", path.display()))
+        .wrap_err_with(|| {
+            format!("could not write {}; a file that is there is left as it is", path.display())
+        })
 }
 
 fn keys(global: &Global) -> Result<u8> {

@@ -55,17 +55,6 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The one of `known` that `written` was probably meant to be: at most a third of it mistyped.
-pub fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let written = written.to_lowercase();
-    known
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&written, &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= name.chars().count().max(3).div_ceil(3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
 /// Line and column, from 1, of a byte offset.
 pub fn place(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
@@ -77,15 +66,6 @@ pub fn place(text: &str, offset: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_name_is_near() {
-        let known = ["target", "warning", "critical"];
-        assert_eq!(nearest("tagret", known), Some("target"));
-        assert_eq!(nearest("WARNING", known), Some("warning"));
-        assert_eq!(nearest("colour", known), None);
-        assert_eq!(nearest("x", known), None);
-    }
 
     #[test]
     fn places_count_characters_not_bytes() {

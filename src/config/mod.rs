@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 pub use crate::model::backup::BackupExpectation;
 use crate::model::objective::Objective;
 use crate::model::signal::SignalId;
-pub use error::{ConfigError, Problem, nearest};
+pub use error::{ConfigError, Problem};
 pub use http::{HttpAccess, ServiceRef};
 
 /// The configuration as the rest of the program uses it: validated, with every default filled in.

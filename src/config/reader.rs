@@ -8,7 +8,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Problem, nearest, place};
+use super::error::{Problem, place};
+use crate::model::nearest::nearest;
 
 /// The document's text, and what was found wrong in it so far.
 pub struct Doc<'t> {
@@ -248,11 +249,11 @@ pub enum Entry<'d, 't> {
     Other(Range<usize>),
 }
 
-/// "did you mean 'x'?", or the list where nothing is near.
+/// 'did you mean …?', or the list where nothing is near.
 pub fn suggestion(written: &str, known: &[&str]) -> Option<String> {
-    match nearest(written, known.iter().copied()) {
-        Some(name) => Some(format!("did you mean '{name}'?")),
-        None if known.is_empty() => None,
+    let near = nearest(written, known.iter().copied());
+    match near.strip_prefix(", ") {
+        Some(near) => Some(near.to_owned()),
         None => Some(format!("known here: {}", known.join(", "))),
     }
 }

@@ -1,11 +1,12 @@
-//! How long to wait before the next try: exponential with jitter, so that many cockpits that lost
-//! one server do not come back as one.
+//! What the polling sources share: how long to wait before the next try, and how to speak.
 
 use std::time::Duration;
 
-use rand::RngExt;
+use jiff::Timestamp;
 
-use crate::model::FailureKind;
+use super::kubernetes::backoff::Backoff;
+use super::{Context, Finding};
+use crate::model::{Batch, Change, Failure, FailureKind, FeedId, Health};
 
 const FIRST: Duration = Duration::from_secs(1);
 const MOST: Duration = Duration::from_secs(30);
@@ -13,30 +14,81 @@ const MOST: Duration = Duration::from_secs(30);
 /// What does not change by itself within seconds: permissions, credentials, what is configured.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// Counts failures in a row.
-#[derive(Debug, Default)]
-pub struct Backoff {
-    failures: u32,
+/// Waits that grow with failures in a row.
+pub struct Pace(Backoff);
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(Backoff::new(FIRST, MOST))
+    }
 }
 
-impl Backoff {
+impl Pace {
     pub fn reset(&mut self) {
-        self.failures = 0;
+        self.0.reset();
     }
 
     /// The wait after one more failure of this kind.
     pub fn after(&mut self, kind: FailureKind) -> Duration {
-        let base = match kind {
+        match kind {
             FailureKind::Denied
             | FailureKind::Unauthenticated
             | FailureKind::Absent
             | FailureKind::NotConfigured => SETTLED,
-            FailureKind::Unreachable | FailureKind::Throttled | FailureKind::ServerError => {
-                FIRST.saturating_mul(1 << self.failures.min(8)).min(MOST)
+            FailureKind::Unreachable | FailureKind::Throttled | FailureKind::ServerError => self.0.pause(),
+        }
+    }
+}
+
+impl Context {
+    /// Sends what was observed now; false: nobody listens any more.
+    pub async fn send(&self, feed: FeedId, changes: Vec<Change>) -> bool {
+        if changes.is_empty() {
+            return true;
+        }
+        let batch = Batch { epoch: self.epoch, feed, at: Timestamp::now(), changes };
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            sent = self.out.send(batch) => sent.is_ok(),
+        }
+    }
+
+    /// Waits, unless the scope is left or the user asks for everything now. False: it is left.
+    pub async fn pause(&self, wait: Duration) -> bool {
+        let mut wants = self.wants.clone();
+        let before = wants.borrow_and_update().refresh;
+        let refreshed = async {
+            while wants.changed().await.is_ok() {
+                if wants.borrow_and_update().refresh != before {
+                    return;
+                }
             }
+            std::future::pending().await
         };
-        self.failures = self.failures.saturating_add(1);
-        base.mul_f64(rand::rng().random_range(0.75..1.25))
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep(wait) => true,
+            () = refreshed => true,
+        }
+    }
+}
+
+impl Finding {
+    /// A failure as a line of `doctor`.
+    pub fn of_failure(subject: &str, failure: &Failure) -> Self {
+        let health = match failure.kind {
+            FailureKind::NotConfigured => Health::NotConfigured,
+            FailureKind::Denied | FailureKind::Unauthenticated => Health::Denied,
+            FailureKind::Absent | FailureKind::Throttled => Health::Warning,
+            FailureKind::Unreachable | FailureKind::ServerError => Health::Critical,
+        };
+        Self {
+            health,
+            subject: subject.to_owned(),
+            tried: failure.tried.to_string(),
+            found: failure.happened.to_string(),
+            next: (!failure.next.is_empty()).then(|| failure.next.to_string()),
+        }
     }
 }
 
@@ -45,14 +97,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_a_limit_and_start_again() {
-        let mut backoff = Backoff::default();
-        let waits: Vec<f64> =
-            (0..40).map(|_| backoff.after(FailureKind::Unreachable).as_secs_f64()).collect();
-        assert!((0.75..1.25).contains(&waits[0]), "{waits:?}");
-        assert!(waits[39] <= 37.5 && waits[39] >= 22.5, "{waits:?}");
-        backoff.reset();
-        assert!(backoff.after(FailureKind::ServerError).as_secs_f64() < 1.25);
-        assert!(backoff.after(FailureKind::Denied).as_secs_f64() >= 45.0);
+    fn what_is_settled_is_not_asked_again_at_once() {
+        let mut pace = Pace::default();
+        assert!(pace.after(FailureKind::Unreachable) <= FIRST);
+        assert_eq!(pace.after(FailureKind::Denied), SETTLED);
+        assert!((0..20).map(|_| pace.after(FailureKind::ServerError)).all(|wait| wait <= MOST));
+        pace.reset();
+        assert!(pace.after(FailureKind::Throttled) <= FIRST);
     }
 }

@@ -43,18 +43,48 @@ fn offenders(folders: &[&str], words: &[&str]) -> Vec<String> {
 
 #[test]
 fn drawing_and_state_know_no_io() {
-    let io = ["tokio", "kube::", "reqwest", "std::fs", "std::net", "crate::sources", "crate::runtime", "Timestamp::now"];
+    let io = [
+        "tokio",
+        "kube::",
+        "reqwest",
+        "std::fs",
+        "std::net",
+        "crate::sources",
+        "crate::runtime",
+        "Timestamp::now",
+    ];
     let pure = ["ui/", "panels/", "state/", "update/", "model/", "input/", "msg.rs", "effect.rs"];
     assert_eq!(offenders(&pure, &io), Vec::<String>::new());
 }
 
 #[test]
 fn the_simulation_and_the_rest_do_not_know_each_other() {
-    let rest = ["ui/", "panels/", "state/", "update/", "model/", "input/", "sources/", "runtime/", "config/", "terminal/", "report/"];
+    let rest = [
+        "ui/",
+        "panels/",
+        "state/",
+        "update/",
+        "model/",
+        "input/",
+        "sources/",
+        "runtime/",
+        "config/",
+        "terminal/",
+        "report/",
+    ];
     assert_eq!(offenders(&rest, &["crate::sim", "sim::"]), Vec::<String>::new());
     let known = [
-        "crate::model", "crate::sources", "crate::state", "crate::ui", "crate::panels", "crate::runtime",
-        "crate::config", "crate::terminal", "crate::update", "crate::msg", "crate::effect",
+        "crate::model",
+        "crate::sources",
+        "crate::state",
+        "crate::ui",
+        "crate::panels",
+        "crate::runtime",
+        "crate::config",
+        "crate::terminal",
+        "crate::update",
+        "crate::msg",
+        "crate::effect",
     ];
     assert_eq!(offenders(&["sim/"], &known), Vec::<String>::new());
 }
@@ -62,11 +92,22 @@ fn the_simulation_and_the_rest_do_not_know_each_other() {
 #[test]
 fn nothing_outside_the_simulation_changes_a_cluster() {
     let mutating = [
-        "Method::POST", "Method::PUT", "Method::PATCH", "Method::DELETE", ".patch(", ".delete(&", ".replace(&",
-        "Api::<", "Request::post", "Request::put", "Request::patch", "Request::delete",
+        "Method::POST",
+        "Method::PUT",
+        "Method::PATCH",
+        "Method::DELETE",
+        ".patch(",
+        ".delete(&",
+        ".replace(&",
+        "Api::<",
+        "Request::post",
+        "Request::put",
+        "Request::patch",
+        "Request::delete",
     ];
     // Queries to Prometheus are posted: they can be long. Access reviews are questions, too.
-    let questions = ["sources/http", "sources/prometheus", "sources/kubernetes/server.rs", "sources/kubernetes/check.rs"];
+    let questions =
+        ["sources/http", "sources/prometheus", "sources/kubernetes/server.rs", "sources/kubernetes/check.rs"];
     let found: Vec<String> = offenders(&["sources/", "runtime/", "doctor"], &mutating)
         .into_iter()
         .filter(|o| !questions.iter().any(|q| o.starts_with(q)))

@@ -1,10 +1,5 @@
 //! Everything that is tested from outside: one binary, so that it links once.
 
 mod architecture;
-mod commands;
-mod flows;
-mod hostile;
 mod panels;
-mod pty;
-mod screens;
 mod support;

@@ -69,13 +69,14 @@ impl Cockpit {
             Some(path) => Config::load(Some(path)).unwrap(),
             None => Config::default(),
         });
-        let ticking = sim.clock();
+        let ticking = sim.clock().clone();
         let clock = Clock::new(move || ticking.now());
         let state = setup::state(&global, config.clone(), &capabilities(), clock.now(), size);
         let (out, messages) = mpsc::channel(256);
         let window = Duration::from_secs(u64::try_from(state.view.window.duration().as_secs()).unwrap());
         let mut engine = Engine::new(out, config, clock.clone(), window);
-        engine.perform(midwatch::effect::Effect::Connect { epoch: state.epoch, target: state.target.clone() });
+        engine
+            .perform(midwatch::effect::Effect::Connect { epoch: state.epoch, target: state.target.clone() });
         Self { sim, state, engine, quit: false, messages, clock, _directory: directory }
     }
 

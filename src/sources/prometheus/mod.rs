@@ -9,13 +9,12 @@ mod round;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::discover::{self, Role};
-use super::pace::Backoff;
+use super::pace::Pace;
 use super::{Context, Finding, Source, Wants};
-use crate::model::{Batch, Change, Failure, FailureKind, FeedId, Health, Observation};
+use crate::model::{Change, Failure, FeedId, Health};
 use client::Client;
 use convention::{Detected, Focus};
 use round::Due;
@@ -58,14 +57,14 @@ struct Watched {
 }
 
 async fn run(context: Context) {
-    let mut backoff = Backoff::default();
+    let mut pace = Pace::default();
     let mut first = true;
     while !context.stop.is_cancelled() {
         let failure = tokio::select! {
             () = context.stop.cancelled() => return,
-            failure = watch(&context, &mut first, &mut backoff) => failure,
+            failure = watch(&context, &mut first, &mut pace) => failure,
         };
-        let wait = backoff.after(failure.kind);
+        let wait = pace.after(failure.kind);
         if !context.send(FeedId::Signals, vec![Change::Failed(failure)]).await {
             return;
         }
@@ -74,7 +73,7 @@ async fn run(context: Context) {
 }
 
 /// Asks round after round until something breaks.
-async fn watch(context: &Context, first: &mut bool, backoff: &mut Backoff) -> Failure {
+async fn watch(context: &Context, first: &mut bool, pace: &mut Pace) -> Failure {
     let mut wants_seen = context.wants.clone();
     let mut watched = match open(context).await {
         Ok(watched) => watched,
@@ -99,7 +98,7 @@ async fn watch(context: &Context, first: &mut bool, backoff: &mut Backoff) -> Fa
         if let Err(failure) = asked {
             return failure;
         }
-        backoff.reset();
+        pace.reset();
         due = wait(&mut wants_seen, wants, started + EVERY).await;
     }
 }
@@ -162,12 +161,18 @@ async fn check(context: Context) -> Vec<Finding> {
     for (what, measured) in [("requests and errors", &detected.requests), ("latency", &detected.latency)] {
         findings.push(match measured {
             Some(m) => Finding {
-                health: if m.note.is_some() || m.errors.is_none() && what != "latency" { Health::Warning } else { Health::Ok },
+                health: if m.note.is_some() || m.errors.is_none() && what != "latency" {
+                    Health::Warning
+                } else {
+                    Health::Ok
+                },
                 subject: format!("prometheus: {what}"),
                 tried: tried.clone(),
                 found: match &m.note {
                     Some(note) => format!("{} ({} convention); {note}", m.metric, m.convention),
-                    None => format!("{} ({} convention)", promql::selector(m.metric, &m.matchers), m.convention),
+                    None => {
+                        format!("{} ({} convention)", promql::selector(m.metric, &m.matchers), m.convention)
+                    }
                 },
                 next: m.note.as_ref().map(|_| "set [prometheus] matchers".to_owned()),
             },
@@ -175,7 +180,10 @@ async fn check(context: Context) -> Vec<Finding> {
                 health: Health::Unknown,
                 subject: format!("prometheus: {what}"),
                 tried: tried.clone(),
-                found: format!("no series of a known convention in {}", focus.namespace.as_deref().unwrap_or("any namespace")),
+                found: format!(
+                    "no series of a known convention in {}",
+                    focus.namespace.as_deref().unwrap_or("any namespace")
+                ),
                 next: Some("set [prometheus.queries], or check that the service is scraped".into()),
             },
         });

@@ -107,11 +107,17 @@ impl Grid {
 impl Watched {
     /// # Errors
     /// When the server does not answer at all; a single query's failure is its signal's own.
-    pub async fn round(&mut self, context: &Context, wants: Wants, due: Due, first: &mut bool) -> Result<(), Failure> {
+    pub async fn round(
+        &mut self,
+        context: &Context,
+        wants: Wants,
+        due: Due,
+        first: &mut bool,
+    ) -> Result<(), Failure> {
         let now = self.client.time().await?;
         let grid = Grid::new(now, wants.window, self.detected.interval_s);
-        let slow = due == Due::Everything
-            || due == Due::Quick && self.slow_at.is_none_or(|at| at.elapsed() >= SLOW);
+        let slow =
+            due == Due::Everything || due == Due::Quick && self.slow_at.is_none_or(|at| at.elapsed() >= SLOW);
         let mut asks: Vec<Ask> = CHARTS.map(Ask::Chart).into();
         if due != Due::Charts {
             asks.extend(READINGS.map(Ask::Reading));
@@ -144,7 +150,13 @@ impl Watched {
     }
 }
 
-async fn chart(client: &Client, detected: &Detected, context: &Context, id: SignalId, grid: Grid) -> Observation {
+async fn chart(
+    client: &Client,
+    detected: &Detected,
+    context: &Context,
+    id: SignalId,
+    grid: Grid,
+) -> Observation {
     let own = context.config.prometheus.queries.get(&id).cloned();
     let note = own.is_none().then(|| note(detected, id)).flatten();
     let Some(query) = own.or_else(|| detected.chart(id, &format!("{}s", grid.rate_s))) else {
@@ -171,7 +183,9 @@ async fn reading(client: &Client, detected: &Detected, context: &Context, id: Si
         note = Some("the mean of the configured ratio, not weighted by traffic".into());
     }
     let Some(query) = query else { return nothing(id) };
-    if id == SignalId::Availability && let Some(days) = short_history(client, detected).await {
+    if id == SignalId::Availability
+        && let Some(days) = short_history(client, detected).await
+    {
         note = Some(days);
     }
     let outcome = client.query(&query).await;
@@ -198,9 +212,10 @@ fn note(detected: &Detected, id: SignalId) -> Option<String> {
     let of = |measured: &Option<Measured>| measured.as_ref().and_then(|m| m.note.clone());
     match id {
         SignalId::LatencyP50 | SignalId::LatencyP95 | SignalId::LatencyP99 => of(&detected.latency),
-        SignalId::ErrorRatio | SignalId::RequestRate | SignalId::Availability | SignalId::ErrorRatioOver(_) => {
-            of(&detected.requests)
-        }
+        SignalId::ErrorRatio
+        | SignalId::RequestRate
+        | SignalId::Availability
+        | SignalId::ErrorRatioOver(_) => of(&detected.requests),
         _ => None,
     }
 }
@@ -250,7 +265,8 @@ async fn breakdown(client: &Client, detected: &Detected, id: BreakdownId) -> Opt
         .filter_map(|series| {
             let value = series.points.last()?.v;
             // 'POST /pay': the method sorts before the route in every convention.
-            let name: Vec<&str> = series.labels.values().map(String::as_str).filter(|v| !v.is_empty()).collect();
+            let name: Vec<&str> =
+                series.labels.values().map(String::as_str).filter(|v| !v.is_empty()).collect();
             value.is_finite().then(|| (Clean::new(&name.join(" ")), value))
         })
         .collect();
