@@ -24,7 +24,7 @@ impl World {
         let key = (object.namespace.to_string(), object.name.to_string());
         let tree = object.tree();
         let deleted = !text(&tree, "/metadata/deletionTimestamp").is_empty();
-        if !self.pods.get(&key).is_some_and(|p| *p.uid == *object.uid) {
+        if self.pods.get(&key).is_none_or(|p| *p.uid != *object.uid) {
             let created = parse_time(text(&tree, "/metadata/creationTimestamp")).unwrap_or(self.now_ms);
             let mut run = PodRun::of(&tree, created);
             if text(&tree, "/status/phase") == "Running" {
