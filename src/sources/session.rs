@@ -12,8 +12,8 @@ use super::kubernetes::{
     api, list,
     trouble::{Ask, Trouble, root_cause},
 };
-use crate::model::{Clean, Failure, FailureKind};
 pub use crate::model::scope::{ContextName, NamespaceChoice, Scope, Target};
+use crate::model::{Clean, Failure, FailureKind};
 
 /// Enough for a connection across the world, and short enough for someone who waits.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
