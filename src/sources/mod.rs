@@ -41,6 +41,7 @@ pub trait Source: Send + Sync {
 
 /// Every source there is.
 pub static SOURCES: &[&dyn Source] = &[
+    &kubernetes::server::Server,
     &kubernetes::pods::Pods,
     &kubernetes::deployments::Deployments,
     &kubernetes::statefulsets::StatefulSets,

@@ -9,22 +9,26 @@ pub mod autoscalers;
 pub mod backoff;
 mod backup;
 pub mod certificates;
+mod check;
 pub mod controllerrevisions;
 pub mod cronjobs;
 pub mod daemonsets;
 pub mod deployments;
+pub mod detail;
 pub mod events;
 mod feed;
 pub mod jobs;
 mod kind;
 mod lines;
 pub mod list;
+pub mod logs;
 mod meta;
 pub mod nodes;
 pub mod pods;
 mod quantity;
 pub mod replicasets;
 mod revision;
+pub mod server;
 mod sink;
 pub mod statefulsets;
 pub mod trouble;
@@ -59,7 +63,6 @@ impl<K: Kind> Source for K {
     }
 
     fn check(&self, context: Context) -> BoxFuture<'static, Vec<Finding>> {
-        let _ = context;
-        Box::pin(async { Vec::new() })
+        Box::pin(async move { vec![check::kind::<K>(&context).await] })
     }
 }

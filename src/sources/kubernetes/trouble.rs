@@ -35,6 +35,11 @@ impl Ask {
     pub fn tried(&self) -> String {
         format!("{} {}", self.verb, self.object())
     }
+
+    /// What to ask the administrator for.
+    pub fn wish(&self) -> String {
+        format!("ask for the verb {} on {}", self.verb, self.object())
+    }
 }
 
 /// Why there is no answer.
@@ -158,7 +163,7 @@ impl Refusal {
             401 => {
                 (FailureKind::Unauthenticated, "log in again: the credentials are missing or expired".into())
             }
-            403 => (FailureKind::Denied, format!("ask for the verb {} on {}", ask.verb, ask.object())),
+            403 => (FailureKind::Denied, ask.wish()),
             404 | 405 => (FailureKind::Absent, format!("nothing, where the cluster has no {}", ask.resource)),
             429 => {
                 (FailureKind::Throttled, "wait: the server is busy; midwatch tries again by itself".into())
