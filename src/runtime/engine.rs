@@ -58,7 +58,7 @@ impl Engine {
                 });
             }
             Effect::ListNamespaces { epoch } => self.ask(move |session| async move {
-                let names = sources::session::namespaces(&session?).await;
+                let names = sources::session::namespaces(&*session?).await;
                 Some(Msg::Namespaces { epoch, names })
             }),
             Effect::ListServices { epoch } => {
@@ -172,6 +172,7 @@ async fn start_sources(
     let (out, mut batches) = mpsc::channel::<Batch>(FEED_QUEUE);
     let stop = CancellationToken::new();
     let ends = stop.clone().drop_guard();
+    let found = sources::discover::Shared::default();
     for source in SOURCES {
         let context = Context {
             epoch,
@@ -180,6 +181,7 @@ async fn start_sources(
             out: out.clone(),
             stop: stop.clone(),
             wants: wants.clone(),
+            found: found.clone(),
         };
         tokio::spawn(source.run(context));
     }

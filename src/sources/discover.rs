@@ -8,10 +8,10 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::Session;
 use super::http::Endpoint;
 use super::kubernetes::api;
 use super::kubernetes::trouble::Ask;
-use super::{Context, Session};
 use crate::config::{Config, ServiceRef};
 use crate::model::{Clean, Failure, FailureKind};
 
@@ -172,7 +172,8 @@ async fn list(session: &Session, namespace: Option<&str>) -> Result<Vec<Wire>, F
         None => format!("/api/v1/services?limit={MOST}"),
     };
     let ask = Ask { verb: "list", resource: "services".into(), namespace: namespace.map(str::to_owned) };
-    let list: ServiceList = api::json(&session.client, &path).await.map_err(|trouble| trouble.failure(&ask))?;
+    let list: ServiceList =
+        api::json(&session.client, &path).await.map_err(|trouble| trouble.failure(&ask))?;
     Ok(list.items)
 }
 
@@ -271,22 +272,27 @@ fn port_of(wire: &Wire, role: Role) -> Option<(String, bool)> {
 ///
 /// # Errors
 /// When there is none, or its secrets can't be read.
-pub async fn open(role: Role, context: &Context) -> Result<(Endpoint, String), Failure> {
-    let config = &context.config;
+pub async fn open(
+    role: Role,
+    session: &Session,
+    config: &Config,
+    found: &Shared,
+) -> Result<(Endpoint, String), Failure> {
     let (url, service, http) = configured(role, config);
     let noun = role.noun();
     if let Some(url) = url {
         return Ok((Endpoint::direct(noun, url, http).await?, "configured".into()));
     }
-    let client = || context.session.client.clone();
+    let client = || session.client.clone();
     if let Some(service) = service {
         return Ok((Endpoint::proxied(noun, client(), service, http).await?, "configured".into()));
     }
-    let found = context.found.get(&context.session).await;
+    let found = found.get(session).await;
     match found.best(role) {
-        Some(best) => {
-            Ok((Endpoint::proxied(noun, client(), &best.service, http).await?, format!("found: {}", best.how)))
-        }
+        Some(best) => Ok((
+            Endpoint::proxied(noun, client(), &best.service, http).await?,
+            format!("found: {}", best.how),
+        )),
         None => Err(none(role, &found)),
     }
 }
@@ -309,9 +315,10 @@ fn none(role: Role, found: &Found) -> Failure {
     let worst = found.denied.iter().find(|f| f.kind != FailureKind::Denied && f.kind != FailureKind::Absent);
     let (kind, happened) = match (worst, found.denied.first()) {
         (Some(failure), _) => (failure.kind, format!("{}: {}", failure.tried, failure.happened)),
-        (None, Some(failure)) => {
-            (FailureKind::Denied, format!("none found in what may be seen; {}: {}", failure.tried, failure.happened))
-        }
+        (None, Some(failure)) => (
+            FailureKind::Denied,
+            format!("none found in what may be seen; {}: {}", failure.tried, failure.happened),
+        ),
         (None, None) => (FailureKind::NotConfigured, "no service of that name or label".to_owned()),
     };
     Failure {

@@ -88,7 +88,13 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::query`].
-    pub async fn query_range(&self, promql: &str, start: i64, end: i64, step_s: u32) -> Result<Answer, Failure> {
+    pub async fn query_range(
+        &self,
+        promql: &str,
+        start: i64,
+        end: i64,
+        step_s: u32,
+    ) -> Result<Answer, Failure> {
         let (start, end, step) = (start.to_string(), end.to_string(), step_s.to_string());
         self.ask(QUERY_RANGE, &[("query", promql), ("start", &start), ("end", &end), ("step", &step)]).await
     }
@@ -137,7 +143,9 @@ impl Client {
 fn series(data: Data) -> Vec<Series> {
     let raw = match data {
         Data::Vector(raw) | Data::Matrix(raw) => raw,
-        Data::Scalar(sample) => vec![Raw { metric: BTreeMap::new(), value: Some(sample), values: Vec::new() }],
+        Data::Scalar(sample) => {
+            vec![Raw { metric: BTreeMap::new(), value: Some(sample), values: Vec::new() }]
+        }
         Data::String(_) => Vec::new(),
     };
     raw.into_iter()

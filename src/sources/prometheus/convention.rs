@@ -18,7 +18,11 @@ pub static CONVENTIONS: &[Convention] = &[
         latency: "http_request_duration_seconds_bucket",
         scale: 1.0,
         fixed: "",
-        errors: &[("code", r#"code=~"5..""#), ("status", r#"status=~"5..""#), ("status_code", r#"status_code=~"5..""#)],
+        errors: &[
+            ("code", r#"code=~"5..""#),
+            ("status", r#"status=~"5..""#),
+            ("status_code", r#"status_code=~"5..""#),
+        ],
         namespace: OWN_NAMESPACE,
         service: OWN_SERVICE,
         routes: &["route", "path", "handler", "uri", "endpoint"],
@@ -50,7 +54,11 @@ pub static CONVENTIONS: &[Convention] = &[
         fixed: r#"reporter="destination""#,
         errors: &[("response_code", r#"response_code=~"5..""#)],
         namespace: &[("destination_workload_namespace", "destination_workload_namespace=$ns")],
-        service: &["destination_service_name=$svc", "destination_canonical_service=$svc", "destination_workload=$svc"],
+        service: &[
+            "destination_service_name=$svc",
+            "destination_canonical_service=$svc",
+            "destination_workload=$svc",
+        ],
         routes: &["request_operation", "destination_service_name"],
     },
     Convention {
@@ -59,7 +67,10 @@ pub static CONVENTIONS: &[Convention] = &[
         latency: "response_latency_ms_bucket",
         scale: 0.001,
         fixed: r#"direction="inbound""#,
-        errors: &[("status_code", r#"classification="failure""#), ("classification", r#"classification="failure""#)],
+        errors: &[
+            ("status_code", r#"classification="failure""#),
+            ("classification", r#"classification="failure""#),
+        ],
         namespace: &[("namespace", "namespace=$ns")],
         service: &["deployment=$svc", "statefulset=$svc", "service=$svc"],
         routes: &["rt_route", "route_name"],
@@ -95,7 +106,8 @@ const OWN_NAMESPACE: &[(&str, &str)] = &[
     ("kubernetes_namespace", "kubernetes_namespace=$ns"),
     ("exported_namespace", "exported_namespace=$ns"),
 ];
-const OWN_SERVICE: &[&str] = &["service=$svc", "app=$svc", "job=$svc", "deployment=$svc", "app_kubernetes_io_name=$svc"];
+const OWN_SERVICE: &[&str] =
+    &["service=$svc", "app=$svc", "job=$svc", "deployment=$svc", "app_kubernetes_io_name=$svc"];
 
 /// One instrumentation. `$ns` and `$svc` stand for the quoted names, `$~ns-…` for a quoted regex.
 pub struct Convention {
@@ -159,8 +171,10 @@ pub async fn detect(client: &Client, focus: &Focus) -> Result<Detected, Failure>
     let names: Vec<&str> = CONVENTIONS.iter().flat_map(|c| [c.requests, c.latency]).collect();
     let all = [vec![format!("__name__=~\"{}\"", names.join("|"))], focus.matchers.clone()].concat();
     let answer = client.query(&format!("count by (__name__) ({})", selector("", &all))).await?;
-    let exists = |name: &str| answer.series.iter().any(|s| s.labels.get("__name__").is_some_and(|n| n == name));
-    let mut detected = Detected { interval_s: DEFAULT_INTERVAL_S, common: focus.matchers.clone(), ..Detected::default() };
+    let exists =
+        |name: &str| answer.series.iter().any(|s| s.labels.get("__name__").is_some_and(|n| n == name));
+    let mut detected =
+        Detected { interval_s: DEFAULT_INTERVAL_S, common: focus.matchers.clone(), ..Detected::default() };
     for convention in CONVENTIONS {
         if detected.requests.is_none() && exists(convention.requests) {
             detected.requests = measure(client, convention, convention.requests, focus).await?;
@@ -174,6 +188,32 @@ pub async fn detect(client: &Client, focus: &Focus) -> Result<Detected, Failure>
     }
     detected.pods = pods(client, focus).await?;
     Ok(detected)
+}
+
+/// The names of the services that the namespace's requests are counted by, in order.
+///
+/// # Errors
+/// When Prometheus can't be asked.
+pub async fn services(client: &Client, focus: &Focus) -> Result<Vec<String>, Failure> {
+    let detected = detect(client, focus).await?;
+    let Some(measured) = detected.requests.or(detected.latency) else { return Ok(Vec::new()) };
+    let convention = CONVENTIONS.iter().find(|c| c.name == measured.convention);
+    let labels = convention.map_or(&[][..], |c| c.service).iter().filter_map(|t| t.split(['=', '~']).next());
+    for label in labels {
+        let counted = format!("count by ({label}) ({})", selector(measured.metric, &measured.matchers));
+        let answer = client.query(&counted).await?;
+        let mut names: Vec<String> = answer
+            .series
+            .into_iter()
+            .filter_map(|mut s| s.labels.remove(label))
+            .filter(|n| !n.is_empty())
+            .collect();
+        if !names.is_empty() {
+            names.sort();
+            return Ok(names);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// Whether `metric` measures the namespace, and by which labels. None: it is of other namespaces.
@@ -258,7 +298,9 @@ async fn interval(client: &Client, measured: &Measured) -> Result<u32, Failure> 
     let selector = selector(measured.metric, &measured.matchers);
     let answer = client.query(&format!("max(count_over_time({selector}[10m]))")).await?;
     let samples = answer.series.first().and_then(|s| s.points.last()).map(|p| p.v);
-    Ok(samples.filter(|n| *n >= 2.0).map_or(DEFAULT_INTERVAL_S, |n| (600.0 / n).round().clamp(1.0, 120.0) as u32))
+    Ok(samples
+        .filter(|n| *n >= 2.0)
+        .map_or(DEFAULT_INTERVAL_S, |n| (600.0 / n).round().clamp(1.0, 120.0) as u32))
 }
 
 async fn pods(client: &Client, focus: &Focus) -> Result<Vec<String>, Failure> {

@@ -22,7 +22,9 @@ pub fn quoted(text: &str) -> String {
 
 /// A literal within an RE2 pattern.
 pub fn regex_quoted(text: &str) -> String {
-    text.chars().flat_map(|c| (r".+*?()|[]{}^$\".contains(c)).then_some('\\').into_iter().chain([c])).collect()
+    text.chars()
+        .flat_map(|c| (r".+*?()|[]{}^$\".contains(c)).then_some('\\').into_iter().chain([c]))
+        .collect()
 }
 
 impl Measured {
@@ -71,9 +73,9 @@ impl Detected {
         let requests = self.requests.as_ref();
         match signal {
             SignalId::ErrorRatioOver(window) => requests.and_then(|m| m.error_ratio(window.promql(), "")),
-            SignalId::Availability => {
-                requests.and_then(|m| m.error_ratio(BurnWindow::D30.promql(), "")).map(|ratio| format!("1 - ({ratio})"))
-            }
+            SignalId::Availability => requests
+                .and_then(|m| m.error_ratio(BurnWindow::D30.promql(), ""))
+                .map(|ratio| format!("1 - ({ratio})")),
             SignalId::CpuRatio => Some(self.used_of(
                 &format!("rate({}[{RECENT}])", self.of_pods("container_cpu_usage_seconds_total", CONTAINER)),
                 &self.of_pods("kube_pod_container_resource_requests", r#"resource="cpu""#),
@@ -84,8 +86,10 @@ impl Detected {
             )),
             SignalId::ThrottledRatio => {
                 let sum = |metric| format!("sum(rate({}[{RECENT}]))", self.of_pods(metric, CONTAINER));
-                let (throttled, all) =
-                    (sum("container_cpu_cfs_throttled_periods_total"), sum("container_cpu_cfs_periods_total"));
+                let (throttled, all) = (
+                    sum("container_cpu_cfs_throttled_periods_total"),
+                    sum("container_cpu_cfs_periods_total"),
+                );
                 Some(format!("{throttled} / ({all} > 0)"))
             }
             SignalId::PoolRatio => Some(self.pool()),
@@ -117,7 +121,8 @@ impl Detected {
             }
             BreakdownId::SlowestRoutes => self.latency.as_ref().and_then(|m| {
                 let labels = (!m.route.is_empty()).then(|| m.route.join(", "))?;
-                let quantile = format!("histogram_quantile(0.95, sum by (le, {labels}) ({}))", m.rate(RECENT));
+                let quantile =
+                    format!("histogram_quantile(0.95, sum by (le, {labels}) ({}))", m.rate(RECENT));
                 // The comparison also drops the NaN of routes without traffic.
                 Some(format!("{} * {quantile} >= 0", m.scale))
             }),
@@ -189,7 +194,8 @@ impl Detected {
         let real = r#"fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660""#.to_owned();
         let matchers = [self.common.as_slice(), &[real]].concat();
         let of = |metric| selector(metric, &matchers);
-        let nodes = format!("1 - {} / {}", of("node_filesystem_avail_bytes"), of("node_filesystem_size_bytes"));
+        let nodes =
+            format!("1 - {} / {}", of("node_filesystem_avail_bytes"), of("node_filesystem_size_bytes"));
         let volumes = format!(
             "{} / {}",
             self.namespaced("kubelet_volume_stats_used_bytes"),

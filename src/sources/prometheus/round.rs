@@ -6,7 +6,7 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::client::{Answer, Client};
+use super::client::{Answer, Client, Series};
 use super::convention::{Detected, Measured};
 use super::promql::ROWS;
 use super::{SLOW, Watched};
@@ -107,11 +107,17 @@ impl Grid {
 impl Watched {
     /// # Errors
     /// When the server does not answer at all; a single query's failure is its signal's own.
-    pub async fn round(&mut self, context: &Context, wants: Wants, due: Due, first: &mut bool) -> Result<(), Failure> {
+    pub async fn round(
+        &mut self,
+        context: &Context,
+        wants: Wants,
+        due: Due,
+        first: &mut bool,
+    ) -> Result<(), Failure> {
         let now = self.client.time().await?;
         let grid = Grid::new(now, wants.window, self.detected.interval_s);
-        let slow = due == Due::Everything
-            || due == Due::Quick && self.slow_at.is_none_or(|at| at.elapsed() >= SLOW);
+        let slow =
+            due == Due::Everything || due == Due::Quick && self.slow_at.is_none_or(|at| at.elapsed() >= SLOW);
         let mut asks: Vec<Ask> = CHARTS.map(Ask::Chart).into();
         if due != Due::Charts {
             asks.extend(READINGS.map(Ask::Reading));
@@ -144,7 +150,13 @@ impl Watched {
     }
 }
 
-async fn chart(client: &Client, detected: &Detected, context: &Context, id: SignalId, grid: Grid) -> Observation {
+async fn chart(
+    client: &Client,
+    detected: &Detected,
+    context: &Context,
+    id: SignalId,
+    grid: Grid,
+) -> Observation {
     let own = context.config.prometheus.queries.get(&id).cloned();
     let note = own.is_none().then(|| note(detected, id)).flatten();
     let Some(query) = own.or_else(|| detected.chart(id, &format!("{}s", grid.rate_s))) else {
@@ -171,7 +183,9 @@ async fn reading(client: &Client, detected: &Detected, context: &Context, id: Si
         note = Some("the mean of the configured ratio, not weighted by traffic".into());
     }
     let Some(query) = query else { return nothing(id) };
-    if id == SignalId::Availability && let Some(days) = short_history(client, detected).await {
+    if id == SignalId::Availability
+        && let Some(days) = short_history(client, detected).await
+    {
         note = Some(days);
     }
     let outcome = client.query(&query).await;
@@ -198,9 +212,10 @@ fn note(detected: &Detected, id: SignalId) -> Option<String> {
     let of = |measured: &Option<Measured>| measured.as_ref().and_then(|m| m.note.clone());
     match id {
         SignalId::LatencyP50 | SignalId::LatencyP95 | SignalId::LatencyP99 => of(&detected.latency),
-        SignalId::ErrorRatio | SignalId::RequestRate | SignalId::Availability | SignalId::ErrorRatioOver(_) => {
-            of(&detected.requests)
-        }
+        SignalId::ErrorRatio
+        | SignalId::RequestRate
+        | SignalId::Availability
+        | SignalId::ErrorRatioOver(_) => of(&detected.requests),
         _ => None,
     }
 }
@@ -244,17 +259,36 @@ fn observed(
 /// None: not to be had by this convention, or not answered; the next round tries again.
 async fn breakdown(client: &Client, detected: &Detected, id: BreakdownId) -> Option<Observation> {
     let answer = client.query(&detected.breakdown(id)?).await.ok()?;
+    let route = match id {
+        BreakdownId::ErrorsByCode => &[][..],
+        BreakdownId::SlowestRoutes => detected.latency.as_ref().map_or(&[][..], |m| &m.route),
+        BreakdownId::ErrorsByRoute | BreakdownId::RequestsByRoute => {
+            detected.requests.as_ref().map_or(&[][..], |m| &m.route)
+        }
+    };
     let mut rows: Vec<(Clean, f64)> = answer
         .series
         .iter()
         .filter_map(|series| {
             let value = series.points.last()?.v;
-            // 'POST /pay': the method sorts before the route in every convention.
-            let name: Vec<&str> = series.labels.values().map(String::as_str).filter(|v| !v.is_empty()).collect();
-            value.is_finite().then(|| (Clean::new(&name.join(" ")), value))
+            value.is_finite().then(|| (Clean::new(&row_name(series, route)), value))
         })
         .collect();
     rows.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     rows.truncate(ROWS);
     Some(Observation::Breakdown(Box::new(Breakdown { id, rows, at: Timestamp::now() })))
+}
+
+/// 'POST /pay', 'GET /' where the route says the method itself; '503' for a code.
+fn row_name(series: &Series, route: &[&str]) -> String {
+    let label = |name: &&str| series.labels.get(*name).map(String::as_str).filter(|v| !v.is_empty());
+    let parts: Vec<&str> = match route {
+        [] => series.labels.values().map(String::as_str).collect(),
+        [method, path] => match (label(method), label(path)) {
+            (Some(method), Some(path)) if path.starts_with(method) => vec![path],
+            (method, path) => method.into_iter().chain(path).collect(),
+        },
+        all => all.iter().filter_map(label).collect(),
+    };
+    if parts.is_empty() { "(none)".to_owned() } else { parts.join(" ") }
 }
