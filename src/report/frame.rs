@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn ansi_gives_a_terminal_the_same_text() {
-        let mut terminal = vt100::Parser::new(2, 10, 0);
+        let mut terminal = vt100::Parser::new(2.try_into().unwrap(), 10.try_into().unwrap(), 0);
         terminal.process(ansi(&buffer()).trim_end().replace('\n', "\r\n").as_bytes());
         assert_eq!(terminal.screen().contents(), "a<b\n日x");
     }
