@@ -1,5 +1,6 @@
 //! midwatch: the on-call engineer's cockpit for the terminal.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod effect;
@@ -7,6 +8,9 @@ pub mod input;
 pub mod model;
 pub mod msg;
 pub mod panels;
+pub mod report;
+pub mod runtime;
+pub mod setup;
 pub mod sim;
 pub mod sources;
 pub mod state;

@@ -1,15 +1,24 @@
 //! `midwatch.toml`: what can't be found out. Everything is optional.
 
+mod error;
+mod http;
+mod load;
+mod reader;
 pub mod secret;
+mod sections;
+mod show;
+pub mod units;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
 
+pub use crate::model::backup::BackupExpectation;
 use crate::model::objective::Objective;
 use crate::model::signal::SignalId;
-use secret::SecretSource;
+pub use error::{ConfigError, Problem};
+pub use http::{HttpAccess, ServiceRef};
 
 /// The configuration as the rest of the program uses it: validated, with every default filled in.
 #[derive(Clone, Debug)]
@@ -35,14 +44,16 @@ pub struct Config {
     pub guardrails: Guardrails,
     pub contacts: Vec<Contact>,
     pub runbooks: Vec<PathBuf>,
+    /// The line of the file on which each value stands, by its path (`prometheus.url`).
+    pub origins: BTreeMap<String, usize>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct Prometheus {
     /// None: looked for in the cluster.
     pub url: Option<String>,
-    /// `namespace/[scheme:]service:port`, reached through the API server's proxy.
-    pub service: Option<String>,
+    /// Reached through the API server's proxy.
+    pub service: Option<ServiceRef>,
     pub http: HttpAccess,
     /// Signals whose query is set by hand instead of by convention.
     pub queries: BTreeMap<SignalId, String>,
@@ -53,39 +64,16 @@ pub struct Prometheus {
 #[derive(Clone, Debug, Default)]
 pub struct Alertmanager {
     pub url: Option<String>,
-    pub service: Option<String>,
+    pub service: Option<ServiceRef>,
     pub http: HttpAccess,
     /// Alertmanager matchers that say which alerts are ours; empty: all.
     pub filter: Vec<String>,
 }
 
-/// How an HTTP endpoint is authenticated and trusted.
-#[derive(Clone, Debug, Default)]
-pub struct HttpAccess {
-    pub bearer: Option<SecretSource>,
-    pub basic: Option<(String, SecretSource)>,
-    pub headers: Vec<(String, SecretSource)>,
-    pub ca_file: Option<PathBuf>,
-    pub client_cert_file: Option<PathBuf>,
-    pub client_key_file: Option<PathBuf>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct BackupExpectation {
-    /// The CronJob's, Velero schedule's or record's name; `namespace/name` where it must be told apart.
-    pub name: String,
-    pub every: Option<SignedDuration>,
-    pub rpo: Option<SignedDuration>,
-    pub rto: Option<SignedDuration>,
-    pub retention: Option<SignedDuration>,
-    /// How old the last verification may be.
-    pub verified_within: Option<SignedDuration>,
-}
-
 #[derive(Clone, Debug)]
 pub enum RecordSource {
     File(PathBuf),
-    Url { url: String, http: HttpAccess },
+    Url { url: String, http: Box<HttpAccess> },
 }
 
 #[derive(Clone, Debug)]
@@ -132,6 +120,7 @@ impl Default for Config {
             guardrails: Guardrails::default(),
             contacts: Vec::new(),
             runbooks: Vec::new(),
+            origins: BTreeMap::new(),
         }
     }
 }

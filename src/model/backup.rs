@@ -81,6 +81,20 @@ pub struct BackupRecord {
     pub runs: Vec<Run>,
 }
 
+/// What the configuration promises of a backup.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BackupExpectation {
+    /// The CronJob's, Velero schedule's or record's name; `namespace/name` where it must be told apart.
+    pub name: String,
+    pub every: Option<SignedDuration>,
+    pub rpo: Option<SignedDuration>,
+    /// Recovery time objective: how long a restore may take.
+    pub rto: Option<SignedDuration>,
+    pub retention: Option<SignedDuration>,
+    /// How old the last verification may be.
+    pub verified_within: Option<SignedDuration>,
+}
+
 /// A backup as the panel shows it, whichever source it came from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Backup {

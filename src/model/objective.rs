@@ -22,6 +22,19 @@ pub enum Better {
     Higher,
 }
 
+impl Better {
+    /// Which way a signal is better.
+    pub fn of(signal: SignalId) -> Self {
+        match signal {
+            SignalId::RequestRate
+            | SignalId::Availability
+            | SignalId::CacheHitRatio
+            | SignalId::CertificateDays => Self::Higher,
+            _ => Self::Lower,
+        }
+    }
+}
+
 impl Objective {
     pub fn judge(&self, value: f64) -> Health {
         if value.is_nan() {
@@ -43,19 +56,23 @@ impl Objective {
     /// The objectives that hold where the configuration sets none: what operations teams commonly
     /// promise (p95 under 500 ms, 99.9 % available, under 0.1 % errors), with common tiers.
     pub fn defaults() -> Vec<Self> {
-        use Better::{Higher, Lower};
-        let objective =
-            |signal, better, target, warning, critical| Self { signal, better, target, warning, critical };
+        let objective = |signal, target, warning, critical| Self {
+            signal,
+            better: Better::of(signal),
+            target,
+            warning,
+            critical,
+        };
         vec![
-            objective(SignalId::LatencyP95, Lower, 0.5, 0.5, 1.0),
-            objective(SignalId::ErrorRatio, Lower, 0.001, 0.001, 0.01),
-            objective(SignalId::Availability, Higher, 0.999, 0.999, 0.99),
-            objective(SignalId::CacheHitRatio, Higher, 0.85, 0.85, 0.70),
-            objective(SignalId::CpuRatio, Lower, 0.70, 0.70, 0.85),
-            objective(SignalId::MemoryRatio, Lower, 0.80, 0.80, 0.90),
-            objective(SignalId::PoolRatio, Lower, 0.80, 0.80, 0.90),
-            objective(SignalId::DiskRatio, Lower, 0.80, 0.80, 0.90),
-            objective(SignalId::CertificateDays, Higher, 14.0, 14.0, 7.0),
+            objective(SignalId::LatencyP95, 0.5, 0.5, 1.0),
+            objective(SignalId::ErrorRatio, 0.001, 0.001, 0.01),
+            objective(SignalId::Availability, 0.999, 0.999, 0.99),
+            objective(SignalId::CacheHitRatio, 0.85, 0.85, 0.70),
+            objective(SignalId::CpuRatio, 0.70, 0.70, 0.85),
+            objective(SignalId::MemoryRatio, 0.80, 0.80, 0.90),
+            objective(SignalId::PoolRatio, 0.80, 0.80, 0.90),
+            objective(SignalId::DiskRatio, 0.80, 0.80, 0.90),
+            objective(SignalId::CertificateDays, 14.0, 14.0, 7.0),
         ]
     }
 }

@@ -76,6 +76,29 @@ pub enum Unit {
 }
 
 impl SignalId {
+    /// Those that the configuration can name: all but the burn-rate windows, which follow from
+    /// the error ratio.
+    pub const NAMED: [Self; 13] = [
+        Self::LatencyP50,
+        Self::LatencyP95,
+        Self::LatencyP99,
+        Self::ErrorRatio,
+        Self::RequestRate,
+        Self::Availability,
+        Self::CacheHitRatio,
+        Self::CpuRatio,
+        Self::MemoryRatio,
+        Self::PoolRatio,
+        Self::ThrottledRatio,
+        Self::CertificateDays,
+        Self::DiskRatio,
+    ];
+
+    /// The signal of that [`Self::noun`].
+    pub fn of_noun(noun: &str) -> Option<Self> {
+        Self::NAMED.into_iter().find(|id| id.noun() == noun)
+    }
+
     pub fn unit(self) -> Unit {
         match self {
             Self::LatencyP50 | Self::LatencyP95 | Self::LatencyP99 => Unit::Seconds,

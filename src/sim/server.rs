@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use base64::Engine;
@@ -23,7 +24,12 @@ use super::fault::{Fault, Faults};
 use super::metrics::Metrics;
 use super::scenario::Scenario;
 use super::tls::TlsListener;
-use super::world::cast::{self, Past};
+use super::world::{Parts, World};
+
+/// How often the world is looked after when nobody changes anything, in simulated time.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// However fast simulated time runs, the machine has other things to do.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// How a simulation is started.
 #[derive(Clone, Debug)]
@@ -65,22 +71,30 @@ pub struct Sim {
 /// # Errors
 /// When no socket can be had.
 pub async fn start(options: Options) -> Result<Sim, SimError> {
+    let (admin, viewer) = (token("a"), token("b"));
+    let origin_ms = options.origin.as_millisecond();
     let clock = Clock::new(options.origin, options.speed);
-    let store = Arc::new(Store::new(options.seed));
-    let past = Past { retention_days: 14, disk_full_since_ms: None, pods: options.pods };
-    cast::set_stage(&store, clock.now_ms(), &past)?;
-    store.compact();
-    let faults = Arc::new(Faults::new(options.seed, clock.clone()));
-    let _metrics = Metrics::new(clock.clone());
-    let (admin, viewer) = (token(options.seed, "a"), token(options.seed, "b"));
+    let parts = Parts {
+        store: Arc::new(Store::new(options.seed)),
+        metrics: Metrics::new(clock.clone()),
+        auth: Arc::new(Auth::new(admin.clone(), viewer.clone())),
+        faults: Arc::new(Faults::new(options.seed, clock.clone())),
+    };
+    let own = parts.clone();
+    let world = tokio::task::spawn_blocking(move || {
+        World::new(own, &options.scenario, options.seed, origin_ms, options.pods)
+    })
+    .await
+    .map_err(|e| ApiError::internal(e.to_string()))??;
     let api = Arc::new(Api {
-        store,
+        store: parts.store,
         clock,
-        auth: Auth::new(admin.clone(), viewer.clone()),
-        faults,
+        auth: parts.auth,
+        faults: parts.faults,
+        world: Arc::new(Mutex::new(world)),
         requests: Mutex::new(VecDeque::new()),
     });
-    let mut tasks = Vec::new();
+    let mut tasks = vec![tokio::spawn(keep_time(api.clone()))];
     let (listener, certificate) = TlsListener::bind(api.faults.clone()).await?;
     let kube = axum::serve::Listener::local_addr(&listener)?;
     spawn(listener, http::router(api.clone()), &mut tasks);
@@ -90,9 +104,23 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
 }
 
 /// A token that nobody else on the machine can guess, whatever the seed.
-fn token(seed: u64, salt: &str) -> SecretString {
+fn token(salt: &str) -> SecretString {
     let mut rng = StdRng::from_rng(&mut rand::rng());
-    format!("sim-{salt}{:016x}{:016x}", rng.random::<u64>() ^ seed, rng.random::<u64>()).into()
+    format!("sim-{salt}{:016x}{:016x}", rng.random::<u64>(), rng.random::<u64>()).into()
+}
+
+/// Lets the world follow the clock, and answer at once when a client has changed something.
+async fn keep_time(api: Arc<Api>) {
+    let mut changed = api.store.subscribe();
+    loop {
+        changed.borrow_and_update();
+        api.catch_up().await;
+        let pause = api.clock.real(LOOK_EVERY).max(SHORTEST_PAUSE);
+        tokio::select! {
+            _ = changed.changed() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
 }
 
 async fn serve(router: Router, tasks: &mut Vec<JoinHandle<()>>) -> Result<SocketAddr, SimError> {
@@ -156,8 +184,20 @@ impl Sim {
         self.api.faults.set(fault);
     }
 
+    /// Moves simulated time forward and plays what happens until then.
+    pub async fn advance(&self, by: Duration) {
+        self.api.clock.advance(by);
+        self.api.catch_up().await;
+    }
+
+    /// Simulated time.
+    pub fn clock(&self) -> &Clock {
+        &self.api.clock
+    }
+
     /// Stops the simulation and waits until its sockets are closed.
     pub async fn stop(mut self) {
+        self.set_fault(Fault { down: true, ..Fault::default() });
         for task in std::mem::take(&mut self.tasks) {
             task.abort();
             let _ = task.await;
@@ -167,6 +207,8 @@ impl Sim {
 
 impl Drop for Sim {
     fn drop(&mut self) {
+        // Cuts the watches that are still open.
+        self.set_fault(Fault { down: true, ..Fault::default() });
         for task in &self.tasks {
             task.abort();
         }

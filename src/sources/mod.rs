@@ -3,8 +3,14 @@
 //! A source runs as a task of its own until its scope is left, and speaks only in [`Batch`]es:
 //! it holds no state that the screen depends on, and never waits for the screen.
 
+pub mod discover;
+pub mod http;
 pub mod kubernetes;
+pub mod pace;
+pub mod prometheus;
 pub mod session;
+#[cfg(test)]
+pub mod testing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +70,8 @@ pub struct Context {
     pub out: mpsc::Sender<Batch>,
     pub stop: CancellationToken,
     pub wants: watch::Receiver<Wants>,
+    /// The services that were found in the cluster: one search for all sources of a scope.
+    pub found: discover::Shared,
 }
 
 /// What the screen asks of the sources while they run.

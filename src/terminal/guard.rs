@@ -21,6 +21,10 @@ pub fn output() -> io::Result<File> {
 }
 
 pub fn enter(out: &mut impl Write) -> io::Result<()> {
+    // Stopped by SIGSTOP we could not give the modes back, and the shell has set its own since.
+    if TAKEN.load(Ordering::SeqCst) {
+        disable_raw_mode()?;
+    }
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
     out.write_all(ENTER)

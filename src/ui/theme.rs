@@ -75,7 +75,7 @@ pub enum Depth {
     True,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Theme {
     pub name: String,
     styles: BTreeMap<Role, Style>,

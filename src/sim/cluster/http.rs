@@ -20,6 +20,7 @@ use super::store::Store;
 use super::{discovery, list, reply, watch};
 use crate::sim::clock::Clock;
 use crate::sim::fault::{Faults, Verdict};
+use crate::sim::world::World;
 
 /// `etcd`'s default limit for a request is 1.5 MiB; the API server's for a body is 3 MiB.
 const BODY_LIMIT_BYTES: usize = 3 * 1024 * 1024;
@@ -42,8 +43,9 @@ pub struct RequestRecord {
 pub struct Api {
     pub store: Arc<Store>,
     pub clock: Clock,
-    pub auth: Auth,
+    pub auth: Arc<Auth>,
     pub faults: Arc<Faults>,
+    pub world: Arc<Mutex<World>>,
     pub requests: Mutex<VecDeque<RequestRecord>>,
 }
 
@@ -76,6 +78,15 @@ async fn serve(State(api): State<Arc<Api>>, raw: axum::extract::Request) -> Resp
 }
 
 impl Api {
+    /// Plays the world up to the clock.
+    pub async fn catch_up(&self) {
+        let (world, now_ms) = (self.world.clone(), self.clock.now_ms());
+        let play = move || world.lock().unwrap_or_else(|e| e.into_inner()).step(now_ms);
+        if let Err(error) = tokio::task::spawn_blocking(play).await {
+            tracing::error!(%error, "the simulated world has stopped");
+        }
+    }
+
     async fn answer(self: &Arc<Self>, raw: axum::extract::Request) -> Response {
         let (parts, body) = raw.into_parts();
         let authorization =

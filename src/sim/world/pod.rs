@@ -61,6 +61,7 @@ pub struct PodRun {
     /// The Job's pods are not restarted.
     pub restarts_allowed: bool,
     pub cpu_request: f64,
+    pub cpu_limit: f64,
     pub memory_request: f64,
     pub memory_limit: f64,
     /// Measured now: cores.
@@ -69,12 +70,22 @@ pub struct PodRun {
     pub memory: f64,
     /// Bytes leaked since the container's start.
     pub leaked: f64,
+    /// When a pod without a node is looked at again.
+    pub retry_at_ms: i64,
+    /// How warm a cache's memory is: 0 (just started) to 1.
+    pub warm: f64,
+    /// Whether a cache's memory holds wrong entries.
+    pub poisoned: bool,
+    /// Crashes in a row; a container that has run for ten minutes starts anew at 0.
+    pub level: u32,
+    /// Whether this pod of a bad image crashes; decided at its first start.
+    pub crasher: Option<bool>,
+    /// Kind and name of its controller.
+    pub owner: (String, String),
     /// CPU seconds used since the pod's start.
     pub cpu_seconds: f64,
     pub throttled_periods: f64,
     pub periods: f64,
-    /// Readiness probes that failed while it crash-loops or hangs.
-    pub failing_since_ms: Option<i64>,
 }
 
 impl PodRun {
@@ -109,15 +120,21 @@ impl PodRun {
             gone_at_ms: None,
             restarts_allowed: !matches!(text(spec, "/restartPolicy"), "Never" | "OnFailure"),
             cpu_request: sum("requests", "cpu"),
+            cpu_limit: sum("limits", "cpu"),
             memory_request: sum("requests", "memory"),
             memory_limit: sum("limits", "memory"),
             cpu: 0.0,
             memory: 0.0,
             leaked: 0.0,
+            retry_at_ms: 0,
+            warm: 1.0,
+            poisoned: false,
+            level: 0,
+            crasher: None,
+            owner: owner(tree),
             cpu_seconds: 0.0,
             throttled_periods: 0.0,
             periods: 0.0,
-            failing_since_ms: None,
         }
     }
 
@@ -135,6 +152,15 @@ impl PodRun {
             (State::Pending | State::Creating { .. }, _) => "Pending",
             _ => "Running",
         }
+    }
+
+    pub fn terminating(&self) -> bool {
+        self.gone_at_ms.is_some()
+    }
+
+    /// Whether requests reach it.
+    pub fn serving(&self) -> bool {
+        self.ready && !self.terminating()
     }
 
     /// The pod's `status` object.
@@ -203,10 +229,12 @@ impl PodRun {
             (State::Running { since_ms }, _) => (json!({"running": {"startedAt": time(*since_ms)}}), true),
             (State::Done, Some(end)) => (ended(end, self.restarts), false),
             (State::Done, None) => (json!({}), false),
+            // The first crash is followed by a restart at once: no back-off to tell of.
+            (State::BackOff { .. }, Some(end)) if self.level <= 1 => (ended(end, self.restarts), false),
             (State::BackOff { .. }, _) => {
                 let message = format!(
                     "back-off {} restarting failed container={name} pod={}_{}({})",
-                    back_off_text(self.restarts),
+                    back_off_text(self.level),
                     self.name,
                     self.namespace,
                     self.uid
@@ -232,16 +260,24 @@ impl PodRun {
     }
 }
 
-/// Seconds before restart number `restarts` + 1, as the kubelet counts them: 10 s,
-/// doubled each time, at most 5 minutes.
-pub fn back_off_s(restarts: u32) -> i64 {
-    (10_i64 << restarts.min(5)).min(300)
+/// Seconds before a container is started anew after its `level`th crash in a row, as
+/// the kubelet counts them: at once, then 10 s, doubled each time, at most 5 minutes.
+pub fn back_off_s(level: u32) -> i64 {
+    match level {
+        0 | 1 => 1,
+        n => (10_i64 << (n - 2).min(5)).min(300),
+    }
 }
 
 /// The back-off as Go prints a duration.
-pub fn back_off_text(restarts: u32) -> String {
-    let s = back_off_s(restarts);
+pub fn back_off_text(level: u32) -> String {
+    let s = back_off_s(level);
     if s < 60 { format!("{s}s") } else { format!("{}m{}s", s / 60, s % 60) }
+}
+
+fn owner(tree: &Value) -> (String, String) {
+    let controller = list(tree, "/metadata/ownerReferences").iter().find(|r| r["controller"] == true);
+    controller.map(|r| (text(r, "/kind").to_owned(), text(r, "/name").to_owned())).unwrap_or_default()
 }
 
 /// FNV-1a, 64 bits: stable ids for what the real cluster hashes.
@@ -276,6 +312,7 @@ mod tests {
         run.ready = true;
         assert_eq!(shown(&run), ("1/1".into(), "Running".into()));
         run.ready = false;
+        run.level = 2;
         run.state = State::BackOff { until_ms: 0 };
         assert_eq!(shown(&run), ("0/1".into(), "CrashLoopBackOff".into()));
         run.state = State::Done;
@@ -286,9 +323,9 @@ mod tests {
 
     #[test]
     fn back_off_doubles_up_to_five_minutes() {
-        let all: Vec<i64> = (0..7).map(back_off_s).collect();
-        assert_eq!(all, [10, 20, 40, 80, 160, 300, 300]);
-        assert_eq!(back_off_text(4), "2m40s");
+        let all: Vec<i64> = (1..9).map(back_off_s).collect();
+        assert_eq!(all, [1, 10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!(back_off_text(6), "2m40s");
         assert!((run().cpu_request - 0.5).abs() < 1e-9);
     }
 }

@@ -6,7 +6,7 @@
 
 pub mod api;
 pub mod autoscalers;
-mod backoff;
+pub mod backoff;
 mod backup;
 pub mod certificates;
 mod check;

@@ -70,6 +70,8 @@ fn after(minutes: i64) -> String {
     (Timestamp::now() + SignedDuration::from_mins(minutes)).to_string()
 }
 
+/// A silence from and to so many minutes from now. One from now on may still be pending when
+/// it is looked at: the server's clock counts whole milliseconds.
 fn silence(name: &str, value: &str, from: i64, to: i64) -> Value {
     json!({
         "matchers": [{ "name": name, "value": value, "isRegex": false, "isEqual": true }],
@@ -106,7 +108,7 @@ async fn silenced_and_inhibited_alerts_are_suppressed() {
     assert_eq!(status, 200);
     assert_eq!(states(&answer), [("Down", "active"), ("Killed", "active"), ("Looping", "suppressed")]);
 
-    let (_, made) = send(&client, &base, &post(silence("job", "web", 0, 60))).await;
+    let (_, made) = send(&client, &base, &post(silence("job", "web", -1, 60))).await;
     let id = made["silenceID"].as_str().unwrap();
     let (_, answer) = send(&client, &base, &get("alerts?filter=alertname%3DDown")).await;
     assert_eq!(answer[0]["status"]["silencedBy"], json!([id]));
@@ -176,18 +178,18 @@ fn alerts_end_when_prometheus_falls_silent() {
 /// Requests whose answers must not depend on whose Alertmanager it is.
 fn requests() -> Vec<(&'static str, String, Value)> {
     let without = |field: &str| {
-        let mut body = silence("a", "b", 0, 60);
+        let mut body = silence("a", "b", -5, 60);
         body.as_object_mut().unwrap().remove(field);
         post(body)
     };
     let with = |path: &str, value: Value| {
-        let mut body = silence("a", "b", 0, 60);
+        let mut body = silence("a", "b", -5, 60);
         *body.pointer_mut(path).unwrap() = value;
         post(body)
     };
-    let mut unknown = silence("a", "b", 0, 60);
+    let mut unknown = silence("a", "b", -5, 60);
     unknown["id"] = "11111111-1111-4111-8111-111111111111".into();
-    let mut half = silence("a", "b", 0, 60);
+    let mut half = silence("a", "b", -5, 60);
     half["matchers"][0].as_object_mut().unwrap().remove("isRegex");
     vec![
         get("alerts"),
@@ -261,7 +263,9 @@ async fn answers_are_those_of_a_real_alertmanager() {
         .collect();
     assert_eq!(send(&client, &theirs.base, &("POST", "alerts".into(), json!(copies))).await.0, 200);
     // It takes alerts over in its own time.
+    let give_up = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while send(&client, &theirs.base, &get("alerts/groups")).await.1.as_array().unwrap().len() < 3 {
+        assert!(std::time::Instant::now() < give_up, "Alertmanager did not take the alerts over in a minute");
         tokio::task::yield_now().await;
     }
     let mut wrong = Vec::new();

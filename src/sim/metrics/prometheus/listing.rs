@@ -102,16 +102,20 @@ fn time(ms: i64) -> String {
 pub async fn rules(State(metrics): State<Arc<Metrics>>, RawQuery(query): RawQuery) -> Response {
     let params = Params::of_query(query);
     match params.get("type") {
-        "" | "alert" => {}
-        "record" => return success(json!({ "groups": [] })),
-        other => return Failure::bad_data(format!("not supported value {other:?}")).into(),
+        "" | "alert" | "record" => {}
+        other => {
+            let why = format!("invalid parameter \"type\": not supported value {other:?}");
+            return Failure::bad_data(why).into();
+        }
     }
+    // There are no recording rules.
+    let wanted = params.get("type") != "record";
     let rules = metrics.rules();
     let last = rules.rules.iter().filter_map(|r| r.evaluated_ms).max().unwrap_or_default();
     success(json!({ "groups": [{
         "name": "midwatch",
         "file": "rules.toml",
-        "rules": rules.rules.iter().map(rule).collect::<Vec<_>>(),
+        "rules": rules.rules.iter().filter(|_| wanted).map(rule).collect::<Vec<_>>(),
         "interval": INTERVAL_MS / 1000,
         "limit": 0,
         "evaluationTime": rules.rules.iter().map(|r| r.took_s).sum::<f64>(),

@@ -30,8 +30,10 @@ pub use value::{Grid, Labels, Series, Value};
 /// How far back an instant vector looks for a sample: Prometheus' default, 5 minutes.
 pub const LOOKBACK_MS: i64 = 300_000;
 
-/// Longest query accepted, in bytes; far above what a person or a dashboard writes.
-const MAX_QUERY_BYTES: usize = 32 * 1024;
+/// Longest query accepted, in bytes; far above what a person or a dashboard writes. The parser
+/// and the drop of its tree recurse once per nested operator: of 32 KiB of minus signs they
+/// overflow a thread's 2 MiB of stack, of 8 KiB they do not.
+const MAX_QUERY_BYTES: usize = 8 * 1024;
 
 /// Deepest nesting accepted. Evaluation recurses, and a server thread's stack is finite.
 const MAX_DEPTH: usize = 100;
@@ -68,11 +70,22 @@ pub fn parse(query: &str) -> Result<Expr, QueryError> {
     if query.len() > MAX_QUERY_BYTES {
         return Err(bad(format!("query is longer than {MAX_QUERY_BYTES} bytes")));
     }
-    let expr = parser::parse(query).map_err(bad)?;
+    let expr = parser::parse(query).map_err(|why| bad(reworded(&why)))?;
     if depth(&expr) > MAX_DEPTH {
         return Err(bad(format!("query is nested deeper than {MAX_DEPTH} levels")));
     }
     Ok(expr)
+}
+
+/// The parser's reason in Prometheus' words, which name types as its users do.
+fn reworded(why: &str) -> String {
+    let words = [
+        ("type matrix", "type range vector"),
+        ("got matrix", "got range vector"),
+        ("type vector", "type instant vector"),
+        ("got vector", "got instant vector"),
+    ];
+    words.iter().fold(why.to_string(), |text, (theirs, ours)| text.replace(theirs, ours))
 }
 
 /// The depth of the tree, found without recursion, which is what it is there to bound.

@@ -57,7 +57,7 @@ struct RawInhibit {
 pub struct Rule {
     pub alert: String,
     pub expr: Expr,
-    /// The expression as it was written.
+    /// The expression as it was written, without the space around it.
     pub query: String,
     /// How long it must hold before it fires, in milliseconds.
     pub hold_ms: i64,
@@ -105,7 +105,7 @@ fn rule(raw: RawRule) -> Result<Rule, RuleError> {
     let labels = templates("labels", raw.labels)?;
     let annotations = templates("annotations", raw.annotations)?;
     let hold_ms = i64::try_from(hold.as_millis()).map_err(|e| wrong("for", e.to_string()))?;
-    Ok(Rule { alert, expr, query: raw.expr, hold_ms, labels, annotations })
+    Ok(Rule { alert, expr, query: raw.expr.trim().into(), hold_ms, labels, annotations })
 }
 
 fn inhibit(number: usize, raw: RawInhibit) -> Result<Inhibit, RuleError> {

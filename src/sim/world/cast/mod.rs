@@ -124,6 +124,11 @@ pub fn set_stage<'a>(store: &'a Store, now_ms: i64, past: &Past) -> Result<Stage
 }
 
 impl Stage<'_> {
+    /// How many pods have been given an address.
+    pub fn serial(&self) -> usize {
+        self.serial
+    }
+
     fn add(&self, kind: Kind, tree: Value) -> Result<Arc<Object>, ApiError> {
         self.store.create(kind, tree, self.now_ms)
     }

@@ -1,0 +1,286 @@
+//! The kubelets: scheduling, starting, readiness, crashes with their back-off, and the
+//! end of a pod.
+
+use super::World;
+use super::cast::{NO_SPACE, SHOP, backup_duration_s};
+use super::make;
+use super::pod::{Ended, PodRun, State, back_off_s};
+use super::script::is_full;
+use crate::sim::cluster::json::{list, parse_time, set, text};
+use crate::sim::cluster::kinds::Kind;
+use crate::sim::cluster::object::Object;
+
+/// A container that has run so long has its back-off forgotten (the kubelet's rule).
+const BACK_OFF_RESET_MS: i64 = 600_000;
+
+/// How soon the scheduler looks again at a pod that fits nowhere.
+const SCHEDULE_RETRY_MS: i64 = 10_000;
+
+type PodKey = (String, String);
+
+impl World {
+    /// Takes notice of a pod that was made or changed.
+    pub(super) fn adopt(&mut self, object: &Object) {
+        let key = (object.namespace.to_string(), object.name.to_string());
+        let tree = object.tree();
+        let deleted = !text(&tree, "/metadata/deletionTimestamp").is_empty();
+        if !self.pods.get(&key).is_some_and(|p| *p.uid == *object.uid) {
+            let created = parse_time(text(&tree, "/metadata/creationTimestamp")).unwrap_or(self.now_ms);
+            let mut run = PodRun::of(&tree, created);
+            if text(&tree, "/status/phase") == "Running" {
+                // One of the quiet pods that somebody has touched.
+                run.state = State::Running { since_ms: created };
+                run.ready = true;
+                run.ip = text(&tree, "/status/podIP").to_owned();
+                run.host_ip = text(&tree, "/status/hostIP").to_owned();
+            }
+            self.pods.insert(key.clone(), run);
+        }
+        let grace = tree["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(30);
+        let linger = self.between(2_000, 5_000).min(grace * 1_000);
+        let now = self.now_ms;
+        let Some(run) = self.pods.get_mut(&key) else { return };
+        if deleted && run.gone_at_ms.is_none() {
+            run.gone_at_ms = Some(now + linger);
+            let names: Vec<String> = run.containers.iter().map(|(n, _)| n.clone()).collect();
+            for name in names {
+                self.tell_pod(&key, false, "Killing", &format!("Stopping container {name}"));
+            }
+        }
+    }
+
+    /// Does what is due; says whether anything moved.
+    pub(super) fn run_kubelets(&mut self) -> bool {
+        let due: Vec<PodKey> =
+            self.pods.iter().filter(|(_, p)| is_due(p, self.now_ms)).map(|(k, _)| k.clone()).collect();
+        for key in &due {
+            self.advance(key);
+        }
+        !due.is_empty()
+    }
+
+    fn advance(&mut self, key: &PodKey) {
+        let Some(run) = self.pods.get(key) else { return };
+        let now = self.now_ms;
+        if run.gone_at_ms.is_some_and(|at| at <= now) {
+            self.pods.remove(key);
+            self.parts.store.remove(Kind::Pod, &key.0, &key.1);
+            return;
+        }
+        match run.state.clone() {
+            State::Pending => self.schedule(key),
+            State::Creating { until_ms } | State::BackOff { until_ms } if until_ms <= now => self.start(key),
+            State::Running { .. } => self.run_on(key),
+            _ => {}
+        }
+        self.write_status(key);
+    }
+
+    /// Puts the pod on a node. One for which there is none stays pending and is told of.
+    fn schedule(&mut self, key: &PodKey) {
+        let wanted = self.pods.get(key).map(|p| p.node.clone()).unwrap_or_default();
+        let node = match make::node_index(&wanted) {
+            Some(node) => node,
+            None => match self.free_node() {
+                Some(node) => node,
+                None => {
+                    let text = "0/12 nodes are available: 12 node(s) were unschedulable.";
+                    self.tell_pod(key, true, "FailedScheduling", text);
+                    let retry_at_ms = self.now_ms + SCHEDULE_RETRY_MS;
+                    if let Some(run) = self.pods.get_mut(key) {
+                        run.retry_at_ms = retry_at_ms;
+                    }
+                    return;
+                }
+            },
+        };
+        let until_ms = self.now_ms + self.between(1_500, 3_500);
+        self.serial += 1;
+        let serial = self.serial;
+        let Some(run) = self.pods.get_mut(key) else { return };
+        run.node = make::node_name(node);
+        run.host_ip = make::node_ip(node);
+        run.ip = make::pod_ip(node, serial);
+        run.state = State::Creating { until_ms };
+        let name = run.node.clone();
+        let _ = self.parts.store.edit(Kind::Pod, &key.0, &key.1, |tree| {
+            set(tree, "/spec", "nodeName", name.clone());
+            Ok(())
+        });
+        let text = format!("Successfully assigned {}/{} to {name}", key.0, key.1);
+        self.tell_pod(key, false, "Scheduled", &text);
+    }
+
+    fn free_node(&mut self) -> Option<usize> {
+        self.serial += 1;
+        (0..make::NODES).map(|i| (self.serial + i * 5) % make::NODES).find(|i| {
+            let node = self.parts.store.get(Kind::Node, "", &make::node_name(*i));
+            node.is_some_and(|n| n.tree()["spec"]["unschedulable"] != true)
+        })
+    }
+
+    fn start(&mut self, key: &PodKey) {
+        let now = self.now_ms;
+        let ready_after = self.between(5_000, 9_000);
+        let Some(run) = self.pods.get_mut(key) else { return };
+        let restarted = matches!(run.state, State::BackOff { .. });
+        if restarted {
+            run.restarts += 1;
+        }
+        run.state = State::Running { since_ms: now };
+        run.leaked = 0.0;
+        run.warm = 0.0;
+        run.poisoned = false;
+        let is_job = run.owner.0 == "Job";
+        run.ready_at_ms = Some(now + if is_job { 1_000 } else { ready_after });
+        let containers = run.containers.clone();
+        let ends = self.fate(key, now);
+        if let Some(run) = self.pods.get_mut(key) {
+            run.ends = ends;
+        }
+        for (name, image) in containers {
+            let text = format!("Container image \"{image}\" already present on machine");
+            self.tell_pod(key, false, "Pulled", &text);
+            self.tell_pod(key, false, "Created", &format!("Created container: {name}"));
+            self.tell_pod(key, false, "Started", &format!("Started container {name}"));
+        }
+    }
+
+    /// How the container that starts now will end by itself, if it will.
+    fn fate(&mut self, key: &PodKey, now: i64) -> Option<Ended> {
+        let run = self.pods.get(key)?;
+        let (kind, owner) = run.owner.clone();
+        if kind == "Job" {
+            return Some(self.fate_of_job(&key.0, &owner, now));
+        }
+        let image = run.containers.first()?.1.clone();
+        let first = run.restarts == 0;
+        let crasher = run.crasher;
+        let bad = self.bad_images.get(&image)?.clone();
+        if bad.crash_ratio <= 0.0 || self.is_cured(key, &bad.needs_env) {
+            return None;
+        }
+        let crasher = crasher.unwrap_or_else(|| {
+            // Every so-manieth pod, not a throw of dice: 0.3 of 20 pods are 6.
+            let n = self.bad_starts.entry(image).or_default();
+            *n += 1;
+            (*n as f64 * bad.crash_ratio).floor() > ((*n - 1) as f64 * bad.crash_ratio).floor()
+        });
+        if let Some(run) = self.pods.get_mut(key) {
+            run.crasher = Some(crasher);
+        }
+        // It comes up and serves; what it lacks it misses at its first payment. After a
+        // restart that payment is tried again at once.
+        let lasts = if first { self.between(45_000, 75_000) } else { self.between(2_000, 4_000) };
+        crasher.then(|| Ended {
+            exit_code: bad.exit_code,
+            reason: "Error",
+            message: bad.message,
+            started_ms: now,
+            finished_ms: now + lasts,
+        })
+    }
+
+    /// Whether the pod has the variable that its image needs to be well.
+    pub(super) fn is_cured(&self, key: &PodKey, variable: &str) -> bool {
+        if variable.is_empty() {
+            return false;
+        }
+        self.parts.store.get(Kind::Pod, &key.0, &key.1).is_some_and(|pod| {
+            let tree = pod.tree();
+            list(&tree, "/spec/containers")
+                .iter()
+                .flat_map(|c| list(c, "/env"))
+                .any(|e| text(e, "/name") == variable && !text(e, "/value").is_empty())
+        })
+    }
+
+    fn fate_of_job(&self, namespace: &str, job: &str, now: i64) -> Ended {
+        let object = self.parts.store.get(Kind::Job, namespace, job);
+        let tree = object.map(|o| o.tree());
+        let cronjob = tree
+            .as_ref()
+            .and_then(|t| list(t, "/metadata/ownerReferences").first().map(|r| text(r, "/name").to_owned()))
+            .unwrap_or_default();
+        let retention = tree
+            .iter()
+            .flat_map(|t| list(t, "/spec/template/spec/containers"))
+            .flat_map(|c| list(c, "/env"))
+            .find(|e| text(e, "/name") == "RETENTION_DAYS")
+            .and_then(|e| text(e, "/value").parse().ok());
+        let full = namespace == SHOP && cronjob == "backup-full" && retention.is_some_and(is_full);
+        let seconds = backup_duration_s(&cronjob, job);
+        Ended {
+            exit_code: i64::from(full),
+            reason: if full { "Error" } else { "Completed" },
+            message: if full { NO_SPACE.to_owned() } else { String::new() },
+            started_ms: now,
+            finished_ms: now + seconds * 1_000,
+        }
+    }
+
+    /// A running container: it turns ready, or it ends.
+    fn run_on(&mut self, key: &PodKey) {
+        let now = self.now_ms;
+        let Some(run) = self.pods.get_mut(key) else { return };
+        if run.ready_at_ms.is_some_and(|at| at <= now) {
+            run.ready_at_ms = None;
+            run.ready = true;
+            run.ready_since_ms = now;
+        }
+        if let Some(end) = run.ends.clone()
+            && end.finished_ms <= now
+        {
+            self.end(key, end);
+        }
+    }
+
+    /// The container has ended: for good, or to be started anew after a while.
+    pub(super) fn end(&mut self, key: &PodKey, end: Ended) {
+        let now = self.now_ms;
+        let Some(run) = self.pods.get_mut(key) else { return };
+        let ran = run.running_since().map_or(0, |since| now - since);
+        run.ready = false;
+        run.ready_since_ms = now;
+        run.ready_at_ms = None;
+        run.ends = None;
+        run.cpu = 0.0;
+        run.memory = 0.0;
+        run.last = Some(end.clone());
+        if !run.restarts_allowed {
+            run.state = State::Done;
+            return;
+        }
+        run.level = if ran >= BACK_OFF_RESET_MS { 1 } else { run.level + 1 };
+        let level = run.level;
+        run.state = State::BackOff { until_ms: now + back_off_s(level) * 1_000 };
+        let (name, uid) = (run.containers.first().map(|c| c.0.clone()).unwrap_or_default(), run.uid.clone());
+        if level > 1 {
+            let text =
+                format!("Back-off restarting failed container {name} in pod {}_{}({uid})", key.1, key.0);
+            self.tell_pod(key, true, "BackOff", &text);
+        }
+    }
+
+    /// Writes what became of the pod, if that is news.
+    pub(super) fn write_status(&mut self, key: &PodKey) {
+        let Some(status) = self.pods.get(key).map(PodRun::status) else { return };
+        let _ = self.parts.store.edit(Kind::Pod, &key.0, &key.1, |tree| {
+            tree["status"] = status;
+            Ok(())
+        });
+    }
+}
+
+fn is_due(run: &PodRun, now: i64) -> bool {
+    let at = |t: Option<i64>| t.is_some_and(|t| t <= now);
+    if at(run.gone_at_ms) {
+        return true;
+    }
+    match &run.state {
+        State::Pending => run.retry_at_ms <= now,
+        State::Creating { until_ms } | State::BackOff { until_ms } => *until_ms <= now,
+        State::Running { .. } => at(run.ready_at_ms) || at(run.ends.as_ref().map(|e| e.finished_ms)),
+        State::Done => false,
+    }
+}

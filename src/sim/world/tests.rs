@@ -1,0 +1,286 @@
+//! Each scenario comes out as it promises, and its remedy cures it: played in process,
+//! without waiting.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::sim::clock::Clock;
+use crate::sim::cluster::json::{set, text};
+use crate::sim::cluster::kinds::Kind;
+use crate::sim::cluster::pod_status::summary;
+
+const ORIGIN: &str = "2026-11-20T03:12:00Z";
+
+pub(super) struct Stage {
+    pub world: World,
+    pub parts: Parts,
+}
+
+pub(super) fn play(scenario: &str) -> Stage {
+    let origin: jiff::Timestamp = ORIGIN.parse().unwrap();
+    let clock = Clock::new(origin, 0.0);
+    let parts = Parts {
+        store: Arc::new(Store::new(7)),
+        metrics: Metrics::new(clock.clone()),
+        auth: Arc::new(Auth::new("a".to_owned().into(), "b".to_owned().into())),
+        faults: Arc::new(Faults::new(7, clock)),
+    };
+    let scenario = Scenario::named(scenario).unwrap();
+    let world = World::new(parts.clone(), &scenario, 7, origin.as_millisecond(), None).unwrap();
+    Stage { world, parts }
+}
+
+impl Stage {
+    pub fn minutes(&mut self, minutes: i64) {
+        let to = self.world.now_ms() + minutes * 60_000;
+        self.world.step(to);
+    }
+
+    /// Share of failed requests of a service over the next minutes.
+    pub fn error_ratio(&mut self, service: &str, minutes: i64) -> f64 {
+        let (all, errors) = self.world.series.traffic.requests(service);
+        self.minutes(minutes);
+        let (all_after, errors_after) = self.world.series.traffic.requests(service);
+        (errors_after - errors) / (all_after - all)
+    }
+
+    /// How many pods of the shop show each STATUS.
+    pub fn statuses(&self, prefix: &str) -> BTreeMap<String, usize> {
+        let mut out = BTreeMap::new();
+        for pod in
+            self.parts.store.list(Kind::Pod, Some("shop")).iter().filter(|p| p.name.starts_with(prefix))
+        {
+            *out.entry(summary(&pod.tree(), self.world.now_ms()).status).or_default() += 1;
+        }
+        out
+    }
+
+    pub fn edit(&mut self, kind: Kind, name: &str, edit: impl FnOnce(&mut serde_json::Value)) {
+        self.parts
+            .store
+            .edit(kind, "shop", name, |tree| {
+                edit(tree);
+                Ok(())
+            })
+            .unwrap();
+    }
+}
+
+fn of<const N: usize>(pairs: [(&str, usize); N]) -> BTreeMap<String, usize> {
+    pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()
+}
+
+#[test]
+fn calm_is_calm() {
+    let mut stage = play("calm");
+    assert_eq!(stage.statuses(""), of([("Running", 50)]));
+    assert!(stage.error_ratio("api", 5) < 0.001);
+    assert_eq!(stage.statuses("api"), of([("Running", 20)]));
+    let api = stage.parts.store.get(Kind::Deployment, "shop", "api").unwrap().tree();
+    assert_eq!(api["status"]["readyReplicas"], 20);
+    assert_eq!(api["metadata"]["annotations"]["deployment.kubernetes.io/revision"], "16");
+    assert!(stage.world.physics.flow.api_use < 0.65, "{:?}", stage.world.physics.flow);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_world() {
+    let names = || -> Vec<String> {
+        let stage = play("bad-deploy");
+        stage.parts.store.list(Kind::Pod, None).iter().map(|p| p.json().to_string()).collect()
+    };
+    assert_eq!(names(), names());
+}
+
+#[test]
+fn bad_deploy_fails_eight_percent_and_rolling_back_cures_it() {
+    let mut stage = play("bad-deploy");
+    assert_eq!(stage.statuses("api"), of([("CrashLoopBackOff", 6), ("Running", 14)]));
+    let pods = stage.parts.store.list(Kind::Pod, Some("shop"));
+    let crashed = pods.iter().find(|p| summary(&p.tree(), 0).status == "CrashLoopBackOff").unwrap().tree();
+    let last = &crashed["status"]["containerStatuses"][0]["lastState"]["terminated"];
+    assert_eq!((last["exitCode"].as_i64(), text(last, "/message")), (Some(1), "missing PAYMENT_URL"));
+    assert!(crashed["status"]["containerStatuses"][0]["restartCount"].as_i64().unwrap() >= 4);
+    let ratio = stage.error_ratio("web", 1);
+    assert!((0.078..0.084).contains(&ratio), "{ratio}");
+
+    // As `kubectl rollout undo` does: the template of revision 16.
+    let sets = stage.parts.store.list(Kind::ReplicaSet, Some("shop"));
+    let old = sets
+        .iter()
+        .map(|s| s.tree())
+        .find(|s| s["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "16")
+        .unwrap();
+    let mut template = old["spec"]["template"].clone();
+    template["metadata"]["labels"].as_object_mut().unwrap().remove("pod-template-hash");
+    stage.edit(Kind::Deployment, "api", |tree| tree["spec"]["template"] = template);
+    stage.minutes(4);
+    assert_eq!(stage.statuses("api"), of([("Running", 20)]));
+    assert!(stage.error_ratio("web", 2) < 0.001);
+    let api = stage.parts.store.get(Kind::Deployment, "shop", "api").unwrap().tree();
+    assert_eq!(api["metadata"]["annotations"]["deployment.kubernetes.io/revision"], "18");
+}
+
+#[test]
+fn a_missing_variable_can_be_given_back_instead() {
+    let mut stage = play("bad-deploy");
+    stage.edit(Kind::Deployment, "api", |tree| {
+        let env = tree.pointer_mut("/spec/template/spec/containers/0/env").unwrap().as_array_mut().unwrap();
+        env.push(serde_json::json!({"name": "PAYMENT_URL", "value": "https://payments.internal/v2"}));
+    });
+    stage.minutes(5);
+    assert_eq!(stage.statuses("api"), of([("Running", 20)]));
+    assert!(stage.error_ratio("api", 2) < 0.001);
+}
+
+#[test]
+fn the_incident_comes_after_half_a_minute() {
+    let mut stage = play("incident");
+    assert_eq!(stage.statuses("api"), of([("Running", 20)]));
+    stage.minutes(5);
+    assert_eq!(stage.statuses("api").get("CrashLoopBackOff"), Some(&6));
+}
+
+#[test]
+fn traffic_spike_saturates_and_scaling_cures_it() {
+    let mut stage = play("traffic-spike");
+    stage.minutes(1);
+    let flow = stage.world.physics.flow;
+    let cpu = |stage: &Stage| {
+        let api: Vec<&PodRun> =
+            stage.world.pods().filter(|p| p.name.starts_with("api-") && p.serving()).collect();
+        api.iter().map(|p| p.cpu / p.cpu_request).sum::<f64>() / api.len() as f64
+    };
+    assert!(cpu(&stage) > 0.9, "{}", cpu(&stage));
+    assert!(flow.median_s * 3.4 > 1.0, "p95 {}", flow.median_s * 3.4);
+    let hpa = stage.parts.store.get(Kind::HorizontalPodAutoscaler, "shop", "web").unwrap().tree();
+    assert_eq!(
+        (hpa["status"]["desiredReplicas"].as_i64(), hpa["spec"]["maxReplicas"].as_i64()),
+        (Some(30), Some(30))
+    );
+    stage.edit(Kind::Deployment, "api", |tree| set(tree, "/spec", "replicas", 48));
+    stage.minutes(3);
+    assert_eq!(stage.statuses("api"), of([("Running", 48)]));
+    let flow = stage.world.physics.flow;
+    assert!(flow.median_s * 3.4 < 0.5, "p95 {} {flow:?}", flow.median_s * 3.4);
+    assert!(cpu(&stage) < 0.8);
+}
+
+#[test]
+fn poisoned_cache_is_cured_by_a_flush_or_by_new_pods() {
+    for by_flush in [true, false] {
+        let mut stage = play("poisoned-cache");
+        let flow = stage.world.physics.flow;
+        assert!((0.30..0.38).contains(&flow.hits), "{flow:?}");
+        assert!((85.0..97.0).contains(&flow.pool), "{flow:?}");
+        let ratio = stage.error_ratio("api", 1);
+        assert!((0.028..0.034).contains(&ratio), "{ratio}");
+        if by_flush {
+            stage.world.flush_cache();
+        } else {
+            stage.edit(Kind::StatefulSet, "cache", |tree| {
+                set(tree, "/spec/template/metadata/annotations", "kubectl.kubernetes.io/restartedAt", "now");
+            });
+        }
+        stage.minutes(10);
+        let flow = stage.world.physics.flow;
+        assert!(flow.hits > 0.9, "{by_flush} {flow:?}");
+        assert!(stage.error_ratio("api", 1) < 0.001);
+    }
+}
+
+#[test]
+fn memory_leak_kills_again_and_again_and_a_restart_helps_for_a_while() {
+    let mut stage = play("memory-leak");
+    let killed = |stage: &Stage| -> u32 {
+        let worker = stage.world.pods().filter(|p| p.name.starts_with("worker-"));
+        worker.filter(|p| p.last.as_ref().is_some_and(|e| e.exit_code == 137)).map(|p| p.restarts).sum()
+    };
+    assert!(killed(&stage) >= 12, "{}", killed(&stage));
+    let pods = stage.parts.store.list(Kind::Pod, Some("shop"));
+    let worker = pods.iter().find(|p| p.name.starts_with("worker-")).unwrap().tree();
+    assert_eq!(text(&worker, "/status/containerStatuses/0/lastState/terminated/reason"), "OOMKilled");
+    stage.edit(Kind::Deployment, "worker", |tree| {
+        set(tree, "/spec/template/metadata/annotations", "kubectl.kubernetes.io/restartedAt", "now");
+    });
+    stage.minutes(2);
+    assert_eq!(stage.statuses("worker"), of([("Running", 6)]));
+    assert_eq!(killed(&stage), 0, "new pods have a clean past");
+    stage.minutes(25);
+    assert!(killed(&stage) > 0, "but only for a while");
+}
+
+#[test]
+fn a_missed_backup_is_made_good_by_room_and_a_run() {
+    let mut stage = play("backup-missed");
+    let last_ok = |stage: &Stage| {
+        let tree = stage.parts.store.get(Kind::CronJob, "shop", "backup-full").unwrap().tree();
+        let at = crate::sim::cluster::json::parse_time(text(&tree, "/status/lastSuccessfulTime")).unwrap();
+        (stage.world.now_ms() - at) as f64 / 3_600_000.0
+    };
+    assert!(last_ok(&stage) > 31.0, "{} h", last_ok(&stage));
+    let failed: Vec<_> = stage
+        .parts
+        .store
+        .list(Kind::Pod, Some("shop"))
+        .into_iter()
+        .filter(|p| p.name.starts_with("backup-full"))
+        .collect();
+    assert!(!failed.is_empty());
+    let message =
+        failed[0].tree()["status"]["containerStatuses"][0]["state"]["terminated"]["message"].clone();
+    assert!(message.as_str().unwrap().contains("No space left on device"));
+
+    stage.edit(Kind::CronJob, "backup-full", |tree| {
+        let env = tree.pointer_mut("/spec/jobTemplate/spec/template/spec/containers/0/env").unwrap();
+        env.as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .filter(|e| e["name"] == "RETENTION_DAYS")
+            .for_each(|e| e["value"] = "14".into());
+    });
+    let cron = stage.parts.store.get(Kind::CronJob, "shop", "backup-full").unwrap().tree();
+    let job = make::job(&cron, "backup-full-manual", stage.world.now_ms());
+    stage.parts.store.create(Kind::Job, job, stage.world.now_ms()).unwrap();
+    stage.minutes(45);
+    assert!(last_ok(&stage) < 1.0, "{} h", last_ok(&stage));
+    let job = stage.parts.store.get(Kind::Job, "shop", "backup-full-manual").unwrap().tree();
+    assert!(
+        text(&job, "/metadata/annotations/midwatch.io~1backup-size-bytes").parse::<f64>().unwrap() > 4e10
+    );
+}
+
+#[test]
+fn an_expiring_certificate_is_renewed_once_its_issuer_exists() {
+    let mut stage = play("expiring-certificate");
+    let days = |stage: &Stage| {
+        let tree = stage.parts.store.get(Kind::Certificate, "shop", "shop-tls").unwrap().tree();
+        let end = crate::sim::cluster::json::parse_time(text(&tree, "/status/notAfter")).unwrap();
+        (end - stage.world.now_ms()) as f64 / 86_400_000.0
+    };
+    assert!((5.5..6.5).contains(&days(&stage)));
+    let tree = stage.parts.store.get(Kind::Certificate, "shop", "shop-tls").unwrap().tree();
+    assert_eq!(tree["status"]["failedIssuanceAttempts"], 1);
+    stage
+        .edit(Kind::Certificate, "shop-tls", |tree| set(tree, "/spec/issuerRef", "name", "letsencrypt-prod"));
+    stage.minutes(2);
+    assert!(days(&stage) > 89.0);
+}
+
+#[test]
+fn flaky_api_ends_after_ten_minutes() {
+    let mut stage = play("flaky-api");
+    assert!(stage.parts.faults.current().too_many_ratio > 0.0);
+    assert_eq!(stage.statuses(""), of([("Running", 50)]));
+    stage.minutes(11);
+    assert_eq!(stage.parts.faults.current(), crate::sim::fault::Fault::default());
+}
+
+#[test]
+fn hourly_backups_run_and_leave_their_marks() {
+    let mut stage = play("calm");
+    let before = stage.parts.store.count(Kind::Job);
+    stage.minutes(60);
+    assert_eq!(stage.parts.store.count(Kind::Job), before + 1);
+    assert_eq!(stage.statuses(""), of([("Running", 50)]));
+}

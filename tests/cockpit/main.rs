@@ -1,0 +1,5 @@
+//! Everything that is tested from outside: one binary, so that it links once.
+
+mod architecture;
+mod panels;
+mod support;
