@@ -179,6 +179,7 @@ pub fn context(session: crate::sources::Session) -> (Context, Said) {
         out,
         stop,
         wants,
+        found: Default::default(),
     };
     (context, Said { batches, want })
 }
