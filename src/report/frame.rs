@@ -162,7 +162,11 @@ impl Run<'_> {
         let width = self.columns * CELL.0;
         // Writing to a String cannot fail.
         if back != bg {
-            let _ = writeln!(out, "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{}\" fill=\"{back}\"/>", CELL.1);
+            let _ = writeln!(
+                out,
+                "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{}\" fill=\"{back}\"/>",
+                CELL.1
+            );
         }
         let text = self.text.trim_end();
         if text.trim().is_empty() {

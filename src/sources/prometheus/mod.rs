@@ -5,8 +5,6 @@ mod client;
 mod convention;
 mod promql;
 mod round;
-#[cfg(test)]
-mod trial;
 
 use std::time::Duration;
 
