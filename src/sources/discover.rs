@@ -8,10 +8,10 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::Session;
 use super::http::Endpoint;
 use super::kubernetes::api;
 use super::kubernetes::trouble::Ask;
-use super::{Context, Session};
 use crate::config::{Config, ServiceRef};
 use crate::model::{Clean, Failure, FailureKind};
 
@@ -272,18 +272,22 @@ fn port_of(wire: &Wire, role: Role) -> Option<(String, bool)> {
 ///
 /// # Errors
 /// When there is none, or its secrets can't be read.
-pub async fn open(role: Role, context: &Context) -> Result<(Endpoint, String), Failure> {
-    let config = &context.config;
+pub async fn open(
+    role: Role,
+    session: &Session,
+    config: &Config,
+    found: &Shared,
+) -> Result<(Endpoint, String), Failure> {
     let (url, service, http) = configured(role, config);
     let noun = role.noun();
     if let Some(url) = url {
         return Ok((Endpoint::direct(noun, url, http).await?, "configured".into()));
     }
-    let client = || context.session.client.clone();
+    let client = || session.client.clone();
     if let Some(service) = service {
         return Ok((Endpoint::proxied(noun, client(), service, http).await?, "configured".into()));
     }
-    let found = context.found.get(&context.session).await;
+    let found = found.get(session).await;
     match found.best(role) {
         Some(best) => Ok((
             Endpoint::proxied(noun, client(), &best.service, http).await?,

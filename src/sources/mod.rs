@@ -57,6 +57,7 @@ pub static SOURCES: &[&dyn Source] = &[
     &kubernetes::certificates::Certificates,
     &kubernetes::velero::VeleroBackups,
     &kubernetes::velero::VeleroSchedules,
+    &prometheus::Prometheus,
 ];
 
 /// What a source is given.

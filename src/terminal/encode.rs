@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_terminal_ends_up_with_the_frame() {
-        let mut terminal = vt100::Parser::new(5, 40, 0);
+        let mut terminal = vt100::Parser::new(5.try_into().unwrap(), 40.try_into().unwrap(), 0);
         let mut encoder = Encoder::default();
         for text in ["first", "second, longer", "x"] {
             terminal.process(&encoder.encode(frame(text)).unwrap());

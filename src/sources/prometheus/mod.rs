@@ -5,6 +5,8 @@ mod client;
 mod convention;
 mod promql;
 mod round;
+#[cfg(test)]
+mod trial;
 
 use std::time::Duration;
 
@@ -13,8 +15,9 @@ use tokio::time::Instant;
 
 use super::discover::{self, Role};
 use super::pace::Pace;
-use super::{Context, Finding, Source, Wants};
-use crate::model::{Change, Failure, FeedId, Health};
+use super::{Context, Finding, Session, Source, Wants};
+use crate::config::Config;
+use crate::model::{Change, Clean, Failure, FeedId, Health};
 use client::Client;
 use convention::{Detected, Focus};
 use round::Due;
@@ -27,6 +30,9 @@ const SLOW: Duration = Duration::from_secs(300);
 
 /// As long as no convention was found: the service may just be starting.
 const DETECT_AGAIN: Duration = Duration::from_secs(60);
+
+/// More are not picked from a list.
+const MOST_SERVICES: usize = 500;
 
 pub struct Prometheus;
 
@@ -117,20 +123,35 @@ async fn wait(wants_seen: &mut tokio::sync::watch::Receiver<Wants>, last: Wants,
 }
 
 async fn open(context: &Context) -> Result<Watched, Failure> {
-    let (endpoint, _) = discover::open(Role::Prometheus, context).await?;
+    let (endpoint, _) =
+        discover::open(Role::Prometheus, &context.session, &context.config, &context.found).await?;
     let client = Client { endpoint };
-    let detected = convention::detect(&client, &focus(context)).await?;
+    let detected = convention::detect(&client, &focus(&context.session, &context.config)).await?;
     Ok(Watched { client, detected, detected_at: Instant::now(), slow_at: None })
 }
 
-fn focus(context: &Context) -> Focus {
-    let scope = &context.session.scope;
-    let service = scope.service.as_ref().map(ToString::to_string).or_else(|| context.config.service.clone());
+fn focus(session: &Session, config: &Config) -> Focus {
+    let scope = &session.scope;
+    let service = scope.service.as_ref().map(ToString::to_string).or_else(|| config.service.clone());
     Focus {
         namespace: scope.namespace.as_ref().map(ToString::to_string),
         service: service.filter(|s| !s.is_empty()),
-        matchers: context.config.prometheus.matchers.clone(),
+        matchers: config.prometheus.matchers.clone(),
     }
+}
+
+/// The services that have series, for the switcher: at most [`MOST_SERVICES`], in order.
+///
+/// # Errors
+/// When there is no Prometheus, or it can't be asked.
+pub async fn services(session: &Session, config: &Config) -> Result<Vec<Clean>, Failure> {
+    let (endpoint, _) =
+        discover::open(Role::Prometheus, session, config, &discover::Shared::default()).await?;
+    let client = Client { endpoint };
+    let focus = Focus { service: None, ..focus(session, config) };
+    let mut names = convention::services(&client, &focus).await?;
+    names.truncate(MOST_SERVICES);
+    Ok(names.iter().map(|name| Clean::new(name)).collect())
 }
 
 impl Watched {
@@ -138,7 +159,8 @@ impl Watched {
         let complete = self.detected.requests.is_some() && self.detected.latency.is_some();
         let every = if complete { SLOW } else { DETECT_AGAIN };
         if self.detected_at.elapsed() >= every {
-            self.detected = convention::detect(&self.client, &focus(context)).await?;
+            self.detected =
+                convention::detect(&self.client, &focus(&context.session, &context.config)).await?;
             self.detected_at = Instant::now();
         }
         Ok(())
@@ -146,12 +168,12 @@ impl Watched {
 }
 
 async fn check(context: Context) -> Vec<Finding> {
-    let opened = discover::open(Role::Prometheus, &context).await;
+    let opened = discover::open(Role::Prometheus, &context.session, &context.config, &context.found).await;
     let (client, how) = match opened {
         Ok((endpoint, how)) => (Client { endpoint }, how),
         Err(failure) => return vec![Finding::of_failure("prometheus", &failure)],
     };
-    let focus = focus(&context);
+    let focus = focus(&context.session, &context.config);
     let detected = match convention::detect(&client, &focus).await {
         Ok(detected) => detected,
         Err(failure) => return vec![Finding::of_failure("prometheus", &failure)],

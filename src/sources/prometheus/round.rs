@@ -6,7 +6,7 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::client::{Answer, Client};
+use super::client::{Answer, Client, Series};
 use super::convention::{Detected, Measured};
 use super::promql::ROWS;
 use super::{SLOW, Watched};
@@ -259,18 +259,36 @@ fn observed(
 /// None: not to be had by this convention, or not answered; the next round tries again.
 async fn breakdown(client: &Client, detected: &Detected, id: BreakdownId) -> Option<Observation> {
     let answer = client.query(&detected.breakdown(id)?).await.ok()?;
+    let route = match id {
+        BreakdownId::ErrorsByCode => &[][..],
+        BreakdownId::SlowestRoutes => detected.latency.as_ref().map_or(&[][..], |m| &m.route),
+        BreakdownId::ErrorsByRoute | BreakdownId::RequestsByRoute => {
+            detected.requests.as_ref().map_or(&[][..], |m| &m.route)
+        }
+    };
     let mut rows: Vec<(Clean, f64)> = answer
         .series
         .iter()
         .filter_map(|series| {
             let value = series.points.last()?.v;
-            // 'POST /pay': the method sorts before the route in every convention.
-            let name: Vec<&str> =
-                series.labels.values().map(String::as_str).filter(|v| !v.is_empty()).collect();
-            value.is_finite().then(|| (Clean::new(&name.join(" ")), value))
+            value.is_finite().then(|| (Clean::new(&row_name(series, route)), value))
         })
         .collect();
     rows.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     rows.truncate(ROWS);
     Some(Observation::Breakdown(Box::new(Breakdown { id, rows, at: Timestamp::now() })))
+}
+
+/// 'POST /pay', 'GET /' where the route says the method itself; '503' for a code.
+fn row_name(series: &Series, route: &[&str]) -> String {
+    let label = |name: &&str| series.labels.get(*name).map(String::as_str).filter(|v| !v.is_empty());
+    let parts: Vec<&str> = match route {
+        [] => series.labels.values().map(String::as_str).collect(),
+        [method, path] => match (label(method), label(path)) {
+            (Some(method), Some(path)) if path.starts_with(method) => vec![path],
+            (method, path) => method.into_iter().chain(path).collect(),
+        },
+        all => all.iter().filter_map(label).collect(),
+    };
+    if parts.is_empty() { "(none)".to_owned() } else { parts.join(" ") }
 }
