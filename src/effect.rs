@@ -35,9 +35,6 @@ pub enum Effect {
     ListNamespaces {
         epoch: u32,
     },
-    ListServices {
-        epoch: u32,
-    },
     /// Draw everything anew, whatever the terminal shows.
     Repaint,
 }

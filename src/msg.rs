@@ -29,11 +29,6 @@ pub enum Msg {
         epoch: u32,
         failure: Failure,
     },
-    /// The service was found out.
-    ServiceFound {
-        epoch: u32,
-        service: Clean,
-    },
     Detail {
         epoch: u32,
         key: Key,
@@ -45,10 +40,6 @@ pub enum Msg {
     },
     Contexts(Result<Vec<ContextName>, Failure>),
     Namespaces {
-        epoch: u32,
-        names: Result<Vec<Clean>, Failure>,
-    },
-    Services {
         epoch: u32,
         names: Result<Vec<Clean>, Failure>,
     },

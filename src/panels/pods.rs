@@ -77,11 +77,22 @@ impl Panel for Pods {
         }
         let gap = u16::from(area.height > 12 && y + 1 < area.height - foot);
         y += gap;
+        let mut told: Option<(&Pod, String)> = None;
         for (health, pod) in &pods.unhealthy {
             if y >= area.height - foot {
                 break;
             }
-            y = unhealthy_lines(paint, area, y, area.height - foot, *health, pod);
+            let line = unhealthy_line(paint, *health, pod);
+            paint.line(area, y, line);
+            y += 1;
+            // Pods that fail alike fail for one reason: it is told once.
+            let why = why(pod).unwrap_or_default();
+            let alike = told.as_ref().is_some_and(|(before, told)| before.owner == pod.owner && *told == why);
+            if !alike && !why.is_empty() && y < area.height - foot {
+                paint.text(area, y, &format!("    {why}"), Role::Dim);
+                y += 1;
+            }
+            told = Some((pod, why));
         }
         if foot > 0 {
             usage_line(paint, Rect { y: area.bottom() - 1, height: 1, ..area });
@@ -169,18 +180,17 @@ fn workload_line(paint: &Paint<'_>, row: &WorkloadRow, names: usize) -> Line<'st
     ])
 }
 
-/// A failing pod: its status and restarts, and below why, where the API tells.
-fn unhealthy_lines(paint: &mut Paint<'_>, area: Rect, y: u16, end: u16, health: Health, pod: &Pod) -> u16 {
-    let style = paint.health_style(health);
-    let text = format!(" {}  {}  {}", pod.name, pod.status, restarts(paint.state, pod));
+/// A pod that is not well: its status, and its restarts as kubectl writes them.
+fn unhealthy_line(paint: &Paint<'_>, health: Health, pod: &Pod) -> Line<'static> {
+    let restarts = restarts(paint.state, pod);
+    let text = format!(" {}  {}", pod.name, pod.status);
     let ready =
         if pod.is_ready { String::new() } else { format!("  {}/{} ready", pod.ready, pod.containers) };
-    let line =
-        Line::from(vec![paint.mark_span(health), Span::styled(text, style), paint.span(ready, Role::Dim)]);
-    paint.line(area, y, line);
-    let Some(why) = why(pod).filter(|_| y + 1 < end) else { return y + 1 };
-    paint.text(area, y + 1, &format!("    {why}"), Role::Dim);
-    y + 2
+    Line::from(vec![
+        paint.mark_span(health),
+        Span::styled(text, paint.health_style(health)),
+        paint.span(format!("{restarts}{ready}"), Role::Text),
+    ])
 }
 
 /// 'OOMKilled, exit 137', "exit 1 'missing PAYMENT_URL'", or the message of what keeps it waiting.
@@ -200,11 +210,12 @@ pub fn why(pod: &Pod) -> Option<String> {
     end.or_else(|| pod.trouble.as_ref().map(ToString::to_string))
 }
 
+/// '  6x, 40s ago': how often it restarted, and when last.
 fn restarts(state: &State, pod: &Pod) -> String {
     match (pod.restarts, pod.last_restart) {
         (0, _) => String::new(),
-        (n, Some(at)) => format!("{n} restarts ({} ago)", human::age(state.now.duration_since(at))),
-        (n, None) => format!("{n} restarts"),
+        (n, Some(at)) => format!("  {n}x, {} ago", human::age(state.now.duration_since(at))),
+        (n, None) => format!("  {n}x"),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::effect::Effect;
 use crate::model::log::LogRequest;
@@ -22,6 +23,7 @@ const RECONNECT: Duration = Duration::from_secs(10);
 pub struct Engine {
     messages: mpsc::Sender<Msg>,
     config: Arc<Config>,
+    clock: Clock,
     wants: watch::Sender<Wants>,
     /// Ends everything of the scope that is looked at.
     scope: CancellationToken,
@@ -30,10 +32,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub fn new(messages: mpsc::Sender<Msg>, config: Arc<Config>, window: Duration) -> Self {
+    pub fn new(messages: mpsc::Sender<Msg>, config: Arc<Config>, clock: Clock, window: Duration) -> Self {
         Self {
             messages,
             config,
+            clock,
             wants: watch::Sender::new(Wants { window, refresh: 0 }),
             scope: CancellationToken::new(),
             session: watch::Sender::new(None),
@@ -61,13 +64,6 @@ impl Engine {
                 let names = sources::session::namespaces(&*session?).await;
                 Some(Msg::Namespaces { epoch, names })
             }),
-            Effect::ListServices { epoch } => {
-                let config = self.config.clone();
-                self.ask(move |session| async move {
-                    let names = sources::prometheus::services(&*session?, &config).await;
-                    Some(Msg::Services { epoch, names })
-                });
-            }
             // The loop's own.
             Effect::Quit | Effect::Suspend | Effect::Repaint => {}
         }
@@ -80,7 +76,7 @@ impl Engine {
         self.scope = CancellationToken::new();
         self.session.send_replace(None);
         let stop = self.scope.clone();
-        let (messages, config) = (self.messages.clone(), self.config.clone());
+        let (messages, config, clock) = (self.messages.clone(), self.config.clone(), self.clock.clone());
         let (wants, session) = (self.wants.subscribe(), self.session.clone());
         let work = async move {
             loop {
@@ -90,7 +86,7 @@ impl Engine {
                         let scope = opened.scope.clone();
                         session.send_replace(Some(opened.clone()));
                         drop(messages.send(Msg::Connected { epoch, scope }).await);
-                        start_sources(epoch, opened, config, messages, wants).await;
+                        start_sources(epoch, opened, config, clock, messages, wants).await;
                         return;
                     }
                     Err(failure) => {
@@ -166,6 +162,7 @@ async fn start_sources(
     epoch: u32,
     session: Arc<Session>,
     config: Arc<Config>,
+    clock: Clock,
     messages: mpsc::Sender<Msg>,
     wants: watch::Receiver<Wants>,
 ) {
@@ -186,7 +183,9 @@ async fn start_sources(
         tokio::spawn(source.run(context));
     }
     drop(out);
-    while let Some(batch) = batches.recv().await {
+    while let Some(mut batch) = batches.recv().await {
+        // Observed as it arrives, by the clock that ages are counted with.
+        batch.at = clock.now();
         if messages.send(Msg::Batch(batch)).await.is_err() {
             break;
         }

@@ -38,7 +38,8 @@ pub async fn run(mut state: State, clock: Clock) -> std::io::Result<()> {
     let screen = Screen::open(state.settings.ascii, move || drop(gone.blocking_send(Msg::Terminate)))?;
     screen.show(ui::draw(&state));
     reader::spawn(move |msg| keys_in.blocking_send(msg).is_ok())?;
-    let mut engine = Engine::new(messages_in.clone(), state.settings.config.clone(), window(&state));
+    let mut engine =
+        Engine::new(messages_in.clone(), state.settings.config.clone(), clock.clone(), window(&state));
     engine.perform(Effect::Connect { epoch: state.epoch, target: state.target.clone() });
     let mut signals = signals::Signals::new()?;
     let mut tick = tokio::time::interval(Duration::from_secs(1));

@@ -97,29 +97,26 @@ fn headline(state: &State, derived: &Derived) -> Headline {
         .unwrap_or_default();
     let mut parts = Vec::new();
     let mut onset = None;
-    for (measure, name) in [(&derived.errors, "errors"), (&derived.latency, "p95")] {
-        let Some(m) = measure.as_ref().filter(|m| matches!(m.health, Health::Warning | Health::Critical))
-        else {
-            continue;
-        };
+    let beyond = |measure: &Option<Measure>, name: &str| {
+        let m = measure.as_ref().filter(|m| matches!(m.health, Health::Warning | Health::Critical))?;
         let value = measures::said(m.value, m.id.unit());
-        match m.since {
-            Some(since) if !m.since_before_window => {
-                onset = onset.or(Some(since));
-                parts.push(format!("{name} {value} since {}", human::hm(since)));
-            }
-            _ => parts.push(format!("{name} {value}")),
-        }
+        let since = m.since.filter(|_| !m.since_before_window);
+        let when = since.map(|at| format!(" since {}", human::hm(at))).unwrap_or_default();
+        Some((format!("{name} {value}{when}"), since))
+    };
+    if let Some((text, since)) = beyond(&derived.errors, "errors") {
+        onset = since;
+        parts.push(text);
     }
-    let onset = onset.or_else(|| pods_onset(derived));
+    let latency = beyond(&derived.latency, "p95");
+    onset = onset.or(latency.as_ref().and_then(|(_, since)| *since)).or_else(|| pods_onset(derived));
     if let Some(mark) = onset.and_then(|at| changes::suspect(&derived.marks, at)) {
-        let letter = match mark.kind {
-            crate::model::change::MarkKind::Rollout => "rollout",
-            crate::model::change::MarkKind::Scale => "scale",
-            crate::model::change::MarkKind::Configuration => "configuration",
-        };
-        parts.push(format!("{letter} {} at {}: {}", mark.workload.name, human::hm(mark.at), mark.what));
+        let (word, at) = (mark.kind.word(), human::hm(mark.at));
+        parts.push(format!("{word} {} at {at}: {}", mark.workload.name, mark.what));
     }
+    let broken = derived.pods.workloads.iter().find(|w| w.health == Health::Critical);
+    parts.extend(broken.map(|w| format!("{} {}/{} ready", w.key.name, w.ready, w.wanted)));
+    parts.extend(latency.map(|(text, _)| text));
     if parts.is_empty() {
         parts = PANELS
             .iter()

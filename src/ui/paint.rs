@@ -135,10 +135,11 @@ impl<'a> Paint<'a> {
         self.right(inner, 0, right, title_width.saturating_add(2));
         self.line(inner, 0, title);
         let below = if thin { 0 } else { 1 };
+        // A blank column keeps marks off the border.
         Rect {
-            x: area.x + 1,
+            x: area.x + 2,
             y: area.y + 1,
-            width: area.width - 2,
+            width: area.width - 3,
             height: area.height.saturating_sub(1 + below),
         }
     }

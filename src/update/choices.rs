@@ -25,8 +25,13 @@ pub fn open(state: &mut State, kind: ChoiceKind) {
         selected: 0,
         loaded: None,
     };
-    if kind == ChoiceKind::Palette {
-        choice.entries = palette(state);
+    let known = match kind {
+        ChoiceKind::Palette => Some(palette(state)),
+        ChoiceKind::Service => Some(services(state)),
+        ChoiceKind::Context | ChoiceKind::Namespace => None,
+    };
+    if let Some(entries) = known {
+        choice.entries = entries;
         choice.loaded = Some(Ok(()));
         narrow(&mut choice);
     }
@@ -143,22 +148,24 @@ pub fn namespaces(state: &mut State, names: Result<Vec<Clean>, Failure>) {
     fill(state, ChoiceKind::Namespace, entries);
 }
 
-pub fn services(state: &mut State, names: Result<Vec<Clean>, Failure>) {
-    let now = state.scope.service.clone();
-    let entries = names.map(|names| {
-        let all = ChoiceEntry {
-            label: "all services together".into(),
-            hint: if now.is_none() { "here".into() } else { String::new() },
-            target: ChoiceTarget::Service(None),
-        };
-        let named = names.into_iter().map(|name| ChoiceEntry {
-            label: name.to_string(),
-            hint: if now.as_ref() == Some(&name) { "here".into() } else { String::new() },
-            target: ChoiceTarget::Service(Some(name.to_string())),
-        });
-        std::iter::once(all).chain(named).collect()
+/// A service goes by the name of its workload.
+fn services(state: &State) -> Vec<ChoiceEntry> {
+    let now = &state.scope.service;
+    let here = |is: bool| if is { "here".to_owned() } else { String::new() };
+    let all = ChoiceEntry {
+        label: "all services together".into(),
+        hint: here(now.is_none()),
+        target: ChoiceTarget::Service(None),
+    };
+    let mut names: Vec<&Clean> = state.known.workloads().map(|w| &w.name).collect();
+    names.sort();
+    names.dedup();
+    let named = names.into_iter().map(|name| ChoiceEntry {
+        label: name.to_string(),
+        hint: here(now.as_ref() == Some(name)),
+        target: ChoiceTarget::Service(Some(name.to_string())),
     });
-    fill(state, ChoiceKind::Service, entries);
+    std::iter::once(all).chain(named).collect()
 }
 
 /// Does what the chosen entry stands for.

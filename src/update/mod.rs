@@ -34,9 +34,6 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.connection = Connection::Failed(failure);
             state.dirty.rest = true;
         }
-        Msg::ServiceFound { epoch, service } if epoch == state.epoch => {
-            state.scope.service.get_or_insert(service);
-        }
         Msg::Detail { epoch, key, detail } if epoch == state.epoch => {
             if let Some(Page::Pod(page)) = state.view.pages.last_mut()
                 && page.key == key
@@ -54,17 +51,14 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Contexts(contexts) => choices::contexts(state, contexts),
         Msg::Namespaces { epoch, names } if epoch == state.epoch => choices::namespaces(state, names),
-        Msg::Services { epoch, names } if epoch == state.epoch => choices::services(state, names),
         Msg::Resumed => return vec![Effect::Repaint],
         Msg::Terminate => return vec![Effect::Quit],
         // Of a scope that was left: nothing of it may stay on the screen.
         Msg::Batch(_)
         | Msg::Connected { .. }
         | Msg::ConnectFailed { .. }
-        | Msg::ServiceFound { .. }
         | Msg::Detail { .. }
-        | Msg::Namespaces { .. }
-        | Msg::Services { .. } => {}
+        | Msg::Namespaces { .. } => {}
     }
     Vec::new()
 }
@@ -224,7 +218,6 @@ fn ask(state: &mut State, kind: ChoiceKind) -> Vec<Effect> {
     match kind {
         ChoiceKind::Context => vec![Effect::ListContexts { target: state.target.clone() }],
         ChoiceKind::Namespace => vec![Effect::ListNamespaces { epoch: state.epoch }],
-        ChoiceKind::Service => vec![Effect::ListServices { epoch: state.epoch }],
-        ChoiceKind::Palette => Vec::new(),
+        ChoiceKind::Service | ChoiceKind::Palette => Vec::new(),
     }
 }

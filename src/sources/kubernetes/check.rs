@@ -46,13 +46,18 @@ pub async fn kind<K: Kind>(context: &Context) -> Finding {
     Finding { health: Health::Ok, subject: subject.to_owned(), tried: ask.tried(), found, next: None }
 }
 
-/// How many there are, from a page of one.
-async fn count(client: &Client, path: &str) -> Result<u64, Trouble> {
+/// How many there are, in words, from a page of one.
+async fn count(client: &Client, path: &str) -> Result<String, Trouble> {
     let response = api::get(client, &page_uri(path, Some(1), ""), false, api::PATIENCE).await?;
     let body = api::bytes(response.into_body(), api::MAX_BODY, api::PATIENCE).await?;
     let page: Page<'_> = api::parse(&body)?;
     let first = page.items.map_or(0, |items| items.len() as u64);
-    Ok(first.saturating_add(page.metadata.remaining_item_count.unwrap_or(0)))
+    Ok(match page.metadata.remaining_item_count {
+        Some(rest) => first.saturating_add(rest).to_string(),
+        // Servers may leave the rest uncounted.
+        None if !page.metadata.go_on.is_empty() => format!("{first} and more"),
+        None => first.to_string(),
+    })
 }
 
 fn refused(subject: &str, failure: &Failure) -> Finding {
