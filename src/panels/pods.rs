@@ -58,11 +58,10 @@ impl Panel for Pods {
         let broken = u16::try_from(pods.unhealthy.len() * 2).unwrap_or(u16::MAX);
         let workloads = u16::try_from(pods.workloads.len()).unwrap_or(u16::MAX);
         let for_workloads = workloads.min(room.saturating_sub(broken.min(room * 2 / 3)).max(1));
-        let names = name_width(area.width);
+        let widths = Widths::of(state, area.width);
         if header > 0 {
-            let head =
-                format!("  {} {:>9} {:>5} {:>6}  STATE", fit("WORKLOAD", names), "READY", "REV", "SINCE");
-            paint.text(area, 0, &head, Role::Dim);
+            let (name, ready) = (fit("WORKLOAD", widths.name), fit_right("READY", widths.ready));
+            paint.text(area, 0, &format!("  {name} {ready} {:>4} {:>6}  STATE", "REV", "SINCE"), Role::Dim);
         }
         for (y, row) in (header..).zip(pods.workloads.iter().take(usize::from(for_workloads))) {
             let line = workload_line(paint, row, &widths);
