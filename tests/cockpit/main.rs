@@ -2,4 +2,6 @@
 
 mod architecture;
 mod panels;
+mod pty;
 mod support;
+mod terminal;
