@@ -48,6 +48,14 @@ pub enum MarkKind {
 }
 
 impl MarkKind {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rollout => "rollout",
+            Self::Scale => "scale",
+            Self::Configuration => "configuration",
+        }
+    }
+
     /// The letter on a chart.
     pub fn letter(self) -> char {
         match self {

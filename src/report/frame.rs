@@ -121,33 +121,67 @@ pub fn svg(buffer: &Buffer, light: bool) -> String {
     );
     for (y, row) in rows(buffer).enumerate() {
         let top = y * CELL.1 + 10;
-        for (x, cell) in row {
-            let columns = cell.symbol().width().max(1);
-            let reversed = cell.modifier.contains(Modifier::REVERSED);
-            let (front, back) = (hex(cell.fg, fg), hex(cell.bg, bg));
-            let (front, back) = if reversed { (back, front) } else { (front, back) };
-            let left = x * CELL.0 + 10;
-            // Writing to a String cannot fail.
-            if back != bg {
-                let w = columns * CELL.0;
-                let _ = writeln!(
-                    out,
-                    "<rect x=\"{left}\" y=\"{top}\" width=\"{w}\" height=\"{}\" fill=\"{back}\"/>",
-                    CELL.1
-                );
-            }
-            if cell.symbol().trim().is_empty() {
-                continue;
-            }
-            let bold = if cell.modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
-            let baseline = top + FONT;
-            let symbol = escape(cell.symbol());
-            let _ =
-                writeln!(out, "<text x=\"{left}\" y=\"{baseline}\" fill=\"{front}\"{bold}>{symbol}</text>");
+        for run in runs(&row) {
+            run.draw(&mut out, top, (fg, bg));
         }
     }
     out.push_str("</svg>\n");
     out
+}
+
+/// Neighbouring cells of one style.
+struct Run<'a> {
+    x: usize,
+    columns: usize,
+    text: String,
+    cell: &'a Cell,
+}
+
+fn runs<'a>(row: &[(usize, &'a Cell)]) -> Vec<Run<'a>> {
+    let mut runs: Vec<Run<'a>> = Vec::new();
+    for (x, cell) in row {
+        let columns = cell.symbol().width().max(1);
+        let style = (cell.fg, cell.bg, cell.modifier);
+        match runs.last_mut() {
+            Some(run) if (run.cell.fg, run.cell.bg, run.cell.modifier) == style => {
+                run.columns += columns;
+                run.text.push_str(cell.symbol());
+            }
+            _ => runs.push(Run { x: *x, columns, text: cell.symbol().to_owned(), cell }),
+        }
+    }
+    runs
+}
+
+impl Run<'_> {
+    fn draw(&self, out: &mut String, top: usize, (fg, bg): (&str, &str)) {
+        let (front, back) = (hex(self.cell.fg, fg), hex(self.cell.bg, bg));
+        let reversed = self.cell.modifier.contains(Modifier::REVERSED);
+        let (front, back) = if reversed { (back, front) } else { (front, back) };
+        let left = self.x * CELL.0 + 10;
+        let width = self.columns * CELL.0;
+        // Writing to a String cannot fail.
+        if back != bg {
+            let _ = writeln!(
+                out,
+                "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{}\" fill=\"{back}\"/>",
+                CELL.1
+            );
+        }
+        let text = self.text.trim_end();
+        if text.trim().is_empty() {
+            return;
+        }
+        let bold = if self.cell.modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
+        // The length is given, so that columns align in any font.
+        let length = text.width() * CELL.0;
+        let _ = writeln!(
+            out,
+            "<text x=\"{left}\" y=\"{}\" textLength=\"{length}\" xml:space=\"preserve\" fill=\"{front}\"{bold}>{}</text>",
+            top + FONT,
+            escape(text),
+        );
+    }
 }
 
 fn hex(colour: Color, default: &str) -> String {
@@ -180,7 +214,7 @@ mod tests {
         assert_eq!(text(&buffer()), "a<b\n日x\n");
         assert_eq!(ansi(&buffer()).lines().next(), Some("\x1b[0;38;2;255;0;0ma<b\x1b[0m   \x1b[0m"));
         let svg = svg(&buffer(), false);
-        assert!(svg.contains("fill=\"#ff0000\">&lt;</text>") && svg.contains("font-weight=\"bold\">日"));
+        assert!(svg.contains("fill=\"#ff0000\">a&lt;b</text>") && svg.contains("font-weight=\"bold\">日x"));
     }
 
     #[test]

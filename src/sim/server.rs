@@ -6,7 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::http::header::AUTHORIZATION;
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
 use base64::Engine;
 use jiff::Timestamp;
 use rand::rngs::StdRng;
@@ -18,14 +21,17 @@ use tokio::task::JoinHandle;
 use super::clock::Clock;
 use super::cluster::auth::{ADMIN, Auth, VIEWER};
 use super::cluster::http::{self, Api, RequestRecord};
+use super::cluster::reply;
 use super::cluster::status::ApiError;
 use super::cluster::store::Store;
 use super::fault::{Fault, Faults};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, RuleError};
 use super::scenario::Scenario;
 use super::tls::TlsListener;
 use super::world::{Parts, World};
 
+/// The alert rules that the simulated Prometheus evaluates.
+const RULES: &str = include_str!("../../assets/scenarios/rules.toml");
 /// How often the world is looked after when nobody changes anything, in simulated time.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// However fast simulated time runs, the machine has other things to do.
@@ -51,6 +57,10 @@ pub enum SimError {
     Listen(#[from] std::io::Error),
     #[error("the simulated cluster cannot be set up: {0}; this is a fault in midwatch, please report it")]
     Stage(#[from] ApiError),
+    #[error(
+        "the alert rules of the simulated cluster cannot be read: {0}; this is a fault in midwatch, please report it"
+    )]
+    Rules(#[from] RuleError),
 }
 
 /// A running simulation. Dropping it stops it.
@@ -76,10 +86,11 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
     let clock = Clock::new(options.origin, options.speed);
     let parts = Parts {
         store: Arc::new(Store::new(options.seed)),
-        metrics: Metrics::new(clock.clone()),
+        metrics: Metrics::new(clock),
         auth: Arc::new(Auth::new(admin.clone(), viewer.clone())),
-        faults: Arc::new(Faults::new(options.seed, clock.clone())),
+        faults: Arc::new(Faults::new(options.seed, clock)),
     };
+    parts.metrics.load_rules(RULES)?;
     let own = parts.clone();
     let world = tokio::task::spawn_blocking(move || {
         World::new(own, &options.scenario, options.seed, origin_ms, options.pods)
@@ -92,14 +103,16 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
         auth: parts.auth,
         faults: parts.faults,
         world: Arc::new(Mutex::new(world)),
+        prometheus: parts.metrics.prometheus(),
+        alertmanager: parts.metrics.alertmanager(),
         requests: Mutex::new(VecDeque::new()),
     });
     let mut tasks = vec![tokio::spawn(keep_time(api.clone()))];
     let (listener, certificate) = TlsListener::bind(api.faults.clone()).await?;
     let kube = axum::serve::Listener::local_addr(&listener)?;
     spawn(listener, http::router(api.clone()), &mut tasks);
-    let prometheus = serve(Router::new(), &mut tasks).await?;
-    let alertmanager = serve(Router::new(), &mut tasks).await?;
+    let prometheus = serve(guarded(api.clone(), api.prometheus.clone()), &mut tasks).await?;
+    let alertmanager = serve(guarded(api.clone(), api.alertmanager.clone()), &mut tasks).await?;
     Ok(Sim { api, kube, certificate, prometheus, alertmanager, admin, viewer, tasks })
 }
 
@@ -121,6 +134,17 @@ async fn keep_time(api: Arc<Api>) {
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// Lets only those through who have the token.
+fn guarded(api: Arc<Api>, router: Router) -> Router {
+    let check = move |request: Request, next: Next| {
+        let authorization =
+            request.headers().get(AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let known = api.auth.user(authorization).is_some();
+        async move { if known { next.run(request).await } else { reply::text(401, "Unauthorized\n") } }
+    };
+    router.layer(middleware::from_fn(check))
 }
 
 async fn serve(router: Router, tasks: &mut Vec<JoinHandle<()>>) -> Result<SocketAddr, SimError> {

@@ -12,8 +12,8 @@ use crate::input::Command;
 use crate::model::alert::{Alert, AlertState};
 use crate::model::backup::Backup;
 use crate::model::change::Mark;
-use crate::model::signal::SignalId;
-use crate::model::{FailureKind, FeedId, Health};
+use crate::model::signal::{BurnWindow, SignalId};
+use crate::model::{FailureKind, FeedId, Health, budget};
 use crate::panels::PANELS;
 use crate::ui::human;
 
@@ -55,6 +55,7 @@ pub fn derive(state: &State) -> Derived {
         latency: Some(measures::measure(state, SignalId::LatencyP95)),
         errors: Some(measures::measure(state, SignalId::ErrorRatio)),
         strip: measures::strip(state),
+        budget: budget(state),
         marks: changes::derive(state),
         backups: backups(state),
         alerts: alerts(state),
@@ -63,6 +64,38 @@ pub fn derive(state: &State) -> Derived {
     derived.verdicts = PANELS.iter().map(|panel| panel.verdict(state, &derived)).collect();
     derived.headline = headline(state, &derived);
     derived
+}
+
+/// 'budget 61 % left, gone in 2.2 days at this rate (burn 14.9x, 1h+5m)'.
+fn budget(state: &State) -> Option<Budgeted> {
+    let objective = state.settings.config.objectives.iter().find(|o| o.signal == SignalId::ErrorRatio)?;
+    if objective.target <= 0.0 {
+        return None;
+    }
+    let measured = |window| measures::measure(state, SignalId::ErrorRatioOver(window));
+    let ratios = BurnWindow::ALL.into_iter().filter_map(|w| Some((w, measured(w).value?))).collect();
+    let budget = budget::assess(objective.target, &ratios, measures::traffic(state));
+    let feed = state.feed_health(FeedId::Signals);
+    if ratios.is_empty() {
+        let health = if feed == Health::Ok { Health::Unknown } else { feed };
+        return Some(Budgeted { health, words: "error budget: not known".into() });
+    }
+    let mut words = match budget.left {
+        Some(left) if left > 0.0 => format!("budget {} left", human::percent(left)),
+        Some(_) => "budget spent".into(),
+        None => "budget of 30 days not known".into(),
+    };
+    if let Some(gone) = budget.gone_in {
+        words += &format!(", gone in {} at this rate", human::span(gone));
+    }
+    if let Some((long, short, burn)) = budget.burning {
+        words += &format!(" (burn {burn:.1}x, {}+{})", long.promql(), short.promql());
+    }
+    if budget.low_traffic {
+        words += ", low traffic";
+    }
+    let health = if feed == Health::Ok { budget.health } else { feed };
+    Some(Budgeted { health, words })
 }
 
 fn backups(state: &State) -> Vec<(Backup, Health, String)> {
@@ -97,29 +130,26 @@ fn headline(state: &State, derived: &Derived) -> Headline {
         .unwrap_or_default();
     let mut parts = Vec::new();
     let mut onset = None;
-    for (measure, name) in [(&derived.errors, "errors"), (&derived.latency, "p95")] {
-        let Some(m) = measure.as_ref().filter(|m| matches!(m.health, Health::Warning | Health::Critical))
-        else {
-            continue;
-        };
+    let beyond = |measure: &Option<Measure>, name: &str| {
+        let m = measure.as_ref().filter(|m| matches!(m.health, Health::Warning | Health::Critical))?;
         let value = measures::said(m.value, m.id.unit());
-        match m.since {
-            Some(since) if !m.since_before_window => {
-                onset = onset.or(Some(since));
-                parts.push(format!("{name} {value} since {}", human::hm(since)));
-            }
-            _ => parts.push(format!("{name} {value}")),
-        }
+        let since = m.since.filter(|_| !m.since_before_window);
+        let when = since.map(|at| format!(" since {}", human::hm(at))).unwrap_or_default();
+        Some((format!("{name} {value}{when}"), since))
+    };
+    if let Some((text, since)) = beyond(&derived.errors, "errors") {
+        onset = since;
+        parts.push(text);
     }
-    let onset = onset.or_else(|| pods_onset(derived));
+    let latency = beyond(&derived.latency, "p95");
+    onset = onset.or(latency.as_ref().and_then(|(_, since)| *since)).or_else(|| pods_onset(derived));
     if let Some(mark) = onset.and_then(|at| changes::suspect(&derived.marks, at)) {
-        let letter = match mark.kind {
-            crate::model::change::MarkKind::Rollout => "rollout",
-            crate::model::change::MarkKind::Scale => "scale",
-            crate::model::change::MarkKind::Configuration => "configuration",
-        };
-        parts.push(format!("{letter} {} at {}: {}", mark.workload.name, human::hm(mark.at), mark.what));
+        let (word, at) = (mark.kind.word(), human::hm(mark.at));
+        parts.push(format!("{word} {} at {at}: {}", mark.workload.name, mark.what));
     }
+    let broken = derived.pods.workloads.iter().find(|w| w.health == Health::Critical);
+    parts.extend(broken.map(|w| format!("{} {}/{} ready", w.key.name, w.ready, w.wanted)));
+    parts.extend(latency.map(|(text, _)| text));
     if parts.is_empty() {
         parts = PANELS
             .iter()

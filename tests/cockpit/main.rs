@@ -3,5 +3,6 @@
 mod architecture;
 mod panels;
 mod pty;
+mod screens;
 mod support;
 mod terminal;

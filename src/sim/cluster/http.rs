@@ -2,7 +2,7 @@
 //! a path to the handler. There is no route per kind: the table of kinds decides.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -17,7 +17,7 @@ use super::kinds::Kind;
 use super::request::{Request, Target, parse_query};
 use super::status::ApiError;
 use super::store::Store;
-use super::{discovery, list, reply, watch};
+use super::{control, discovery, list, logs, proxy, reply, usage, watch, write};
 use crate::sim::clock::Clock;
 use crate::sim::fault::{Faults, Verdict};
 use crate::sim::world::World;
@@ -46,6 +46,8 @@ pub struct Api {
     pub auth: Arc<Auth>,
     pub faults: Arc<Faults>,
     pub world: Arc<Mutex<World>>,
+    pub prometheus: Router,
+    pub alertmanager: Router,
     pub requests: Mutex<VecDeque<RequestRecord>>,
 }
 
@@ -78,6 +80,11 @@ async fn serve(State(api): State<Arc<Api>>, raw: axum::extract::Request) -> Resp
 }
 
 impl Api {
+    /// The world, locked: for a moment only, and never across an await.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
     /// Plays the world up to the clock.
     pub async fn catch_up(&self) {
         let (world, now_ms) = (self.world.clone(), self.clock.now_ms());
@@ -111,6 +118,7 @@ impl Api {
         let target = Target::parse(&request.path);
         let result = match &target {
             Some(target) => self.resource(&request, target).await,
+            None if request.path.starts_with("/_sim/") => control::answer(self, &request).await,
             None => self.other(&request),
         };
         let response = result.unwrap_or_else(|e| reply::error(&e));
@@ -182,13 +190,33 @@ impl Api {
         }
         let asked = attributes(verb, target.kind, &target.namespace, &target.name, &target.subresource);
         self.auth.check(&request.user, &asked)?;
+        if target.subresource == "status" && !target.kind.info().subresources.contains(&"status") {
+            return Err(ApiError::no_such_path());
+        }
         let now_ms = self.clock.now_ms();
+        let store = &self.store;
+        let named = !target.name.is_empty();
         match (target.subresource.as_str(), verb) {
-            ("", "list") => list::list(&self.store, request, target, now_ms),
-            ("", "watch") => watch::watch(&self.store, &self.faults, request, target),
-            ("", "get") if request.flag("watch") => watch::watch(&self.store, &self.faults, request, target),
+            ("", "list" | "get") if !target.kind.info().stored => {
+                usage::answer(&self.world(), store, request, target, now_ms)
+            }
+            _ if !target.kind.info().stored => Err(ApiError::method_not_allowed()),
+            ("", "list") => list::list(store, request, target, now_ms),
+            ("", "watch") => watch::watch(store, &self.faults, request, target),
+            ("", "get") if request.flag("watch") => watch::watch(store, &self.faults, request, target),
             ("" | "status", "get") => self.get(request, target, now_ms),
-            _ => Err(ApiError::method_not_allowed()),
+            ("", "create") if !named => write::create(store, request, target, now_ms),
+            ("" | "status", "update") if named => write::update(store, request, target),
+            ("" | "status", "patch") if named => write::patch(store, request, target),
+            ("", "delete") => write::delete(store, request, target, now_ms),
+            ("", "deletecollection") => write::delete_all(store, request, target, now_ms),
+            ("scale", "get" | "update" | "patch") if scalable(target.kind) => {
+                write::scale(store, request, target, verb)
+            }
+            ("log", "get") if target.kind == Kind::Pod => logs::log(self, request, target),
+            ("proxy", _) if target.kind == Kind::Service => proxy::pass(self, request, target).await,
+            ("", _) => Err(ApiError::method_not_allowed()),
+            _ => Err(ApiError::no_such_path()),
         }
     }
 

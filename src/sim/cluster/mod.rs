@@ -2,17 +2,24 @@
 //! handlers, and a table of kinds.
 
 pub mod auth;
+mod control;
 pub mod discovery;
 pub mod http;
 pub mod json;
 pub mod kinds;
 pub mod list;
+mod logs;
 pub mod object;
+mod patch;
 pub mod pod_status;
+mod proxy;
 pub mod reply;
 pub mod request;
 pub mod select;
 pub mod status;
 pub mod store;
 pub mod table;
+mod usage;
+mod validate;
 pub mod watch;
+mod write;

@@ -6,7 +6,7 @@ use super::cast::{NO_SPACE, SHOP, backup_duration_s};
 use super::make;
 use super::pod::{Ended, PodRun, State, back_off_s};
 use super::script::is_full;
-use crate::sim::cluster::json::{list, parse_time, set, text};
+use crate::sim::cluster::json::{list, set, text};
 use crate::sim::cluster::kinds::Kind;
 use crate::sim::cluster::object::Object;
 
@@ -25,15 +25,8 @@ impl World {
         let tree = object.tree();
         let deleted = !text(&tree, "/metadata/deletionTimestamp").is_empty();
         if self.pods.get(&key).is_none_or(|p| *p.uid != *object.uid) {
-            let created = parse_time(text(&tree, "/metadata/creationTimestamp")).unwrap_or(self.now_ms);
-            let mut run = PodRun::of(&tree, created);
-            if text(&tree, "/status/phase") == "Running" {
-                // One of the quiet pods that somebody has touched.
-                run.state = State::Running { since_ms: created };
-                run.ready = true;
-                run.ip = text(&tree, "/status/podIP").to_owned();
-                run.host_ip = text(&tree, "/status/hostIP").to_owned();
-            }
+            // A quiet pod that somebody has touched is running already.
+            let run = PodRun::quiet(&tree, self.now_ms);
             self.pods.insert(key.clone(), run);
         }
         let grace = tree["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(30);

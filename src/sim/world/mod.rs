@@ -10,8 +10,9 @@ pub mod cron;
 mod events;
 mod history;
 mod kubelet;
+pub mod logs;
 pub mod make;
-mod physics;
+pub mod physics;
 pub mod pod;
 mod script;
 mod series;
@@ -177,6 +178,7 @@ impl World {
         if at_ms.rem_euclid(SCRAPE_MS) == 0 {
             self.autoscale();
             self.scrape(at_ms);
+            self.parts.metrics.evaluate_rules(at_ms);
         }
     }
 
@@ -207,6 +209,11 @@ impl World {
     /// The pod as its kubelet sees it, if it is one that is played.
     pub fn pod(&self, namespace: &str, name: &str) -> Option<&PodRun> {
         self.pods.get(&(namespace.to_owned(), name.to_owned()))
+    }
+
+    /// How requests flow now.
+    pub fn flow(&self) -> physics::Flow {
+        self.physics.flow
     }
 
     /// All pods that are played.

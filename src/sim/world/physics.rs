@@ -2,6 +2,7 @@
 //! with utilization as in a queue, cold or poisoned caches cost database connections, and
 //! bad pods fail their share of requests.
 
+use std::collections::VecDeque;
 use std::f64::consts::TAU;
 
 use super::cast::{DAY_MS, SHOP};
@@ -76,6 +77,20 @@ pub struct Flow {
     pub pool: f64,
 }
 
+/// What a container's log lines of five seconds follow from.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    pub at_ms: i64,
+    pub median_s: f64,
+    pub errors: f64,
+    /// Errors that are not those of a bad revision.
+    pub errors_elsewhere: f64,
+    pub pool: f64,
+}
+
+/// Moments are kept for as long as logs are.
+const MOMENTS: usize = 1_440;
+
 /// The slow state of the physics.
 pub struct Physics {
     seed: u64,
@@ -85,6 +100,7 @@ pub struct Physics {
     load_start_ms: i64,
     ramp_ms: f64,
     pub flow: Flow,
+    moments: VecDeque<Moment>,
 }
 
 impl Physics {
@@ -106,6 +122,7 @@ impl Physics {
                 hits: WARM_HITS,
                 pool: 0.0,
             },
+            moments: VecDeque::new(),
         };
         new.flow = new.flow_at(origin_ms, &Inputs::calm());
         new
@@ -116,6 +133,21 @@ impl Physics {
         self.load_to = load.factor.clamp(0.0, 100.0);
         self.load_start_ms = now_ms;
         self.ramp_ms = load.ramp_s.max(0.0) * 1_000.0;
+    }
+
+    fn remember(&mut self, at_ms: i64, inputs: &Inputs) {
+        if self.moments.len() >= MOMENTS {
+            self.moments.pop_front();
+        }
+        let Flow { median_s, errors, pool, .. } = self.flow;
+        let errors_elsewhere = errors - inputs.bad_errors;
+        self.moments.push_back(Moment { at_ms, median_s, errors, errors_elsewhere, pool });
+    }
+
+    /// How things were at an instant; as on a good day when that is too long ago.
+    pub fn moment(&self, at_ms: i64) -> Moment {
+        let after = self.moments.partition_point(|m| m.at_ms <= at_ms);
+        after.checked_sub(1).and_then(|i| self.moments.get(i)).copied().unwrap_or_default()
     }
 
     fn load_at(&self, now_ms: i64) -> f64 {
@@ -226,8 +258,10 @@ impl World {
     }
 
     pub(super) fn run_physics(&mut self, at_ms: i64) {
-        let flow = self.physics.flow_at(at_ms, &self.inputs());
+        let inputs = self.inputs();
+        let flow = self.physics.flow_at(at_ms, &inputs);
         self.physics.flow = flow;
+        self.physics.remember(at_ms, &inputs);
         let dt_s = TICK_MS as f64 / 1_000.0;
         self.series.traffic.add(&flow, dt_s);
         let memory_noise = self.physics.noise(4, at_ms);

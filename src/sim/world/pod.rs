@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sim::cluster::json::{list, quantity, text, time};
+use crate::sim::cluster::json::{list, parse_time, quantity, text, time};
 
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,6 +136,19 @@ impl PodRun {
             throttled_periods: 0.0,
             periods: 0.0,
         }
+    }
+
+    /// One of the quiet pods, as it was found in the store.
+    pub fn quiet(tree: &Value, now_ms: i64) -> Self {
+        let created_ms = parse_time(text(tree, "/metadata/creationTimestamp")).unwrap_or(now_ms);
+        let mut run = Self::of(tree, created_ms);
+        if text(tree, "/status/phase") == "Running" {
+            run.state = State::Running { since_ms: created_ms };
+            run.ready = true;
+            run.ip = text(tree, "/status/podIP").to_owned();
+            run.host_ip = text(tree, "/status/hostIP").to_owned();
+        }
+        run
     }
 
     pub fn running_since(&self) -> Option<i64> {

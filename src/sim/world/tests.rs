@@ -22,7 +22,7 @@ pub(super) fn play(scenario: &str) -> Stage {
     let clock = Clock::new(origin, 0.0);
     let parts = Parts {
         store: Arc::new(Store::new(7)),
-        metrics: Metrics::new(clock.clone()),
+        metrics: Metrics::new(clock),
         auth: Arc::new(Auth::new("a".to_owned().into(), "b".to_owned().into())),
         faults: Arc::new(Faults::new(7, clock)),
     };

@@ -179,7 +179,7 @@ pub fn context(session: crate::sources::Session) -> (Context, Said) {
         out,
         stop,
         wants,
-        found: crate::sources::discover::Shared::default(),
+        found: Default::default(),
     };
     (context, Said { batches, want })
 }
