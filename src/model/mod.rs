@@ -3,8 +3,10 @@
 
 pub mod alert;
 pub mod backup;
+pub mod budget;
 pub mod change;
 pub mod cluster;
+pub mod cron;
 pub mod feed;
 pub mod filter;
 pub mod health;
