@@ -391,3 +391,15 @@ async fn what_cannot_be_watched_is_asked_for_again_when_the_user_wants_it() {
     assert!(server.asked().iter().all(|asked| !asked.is_watch()));
     context.stop.cancel();
 }
+
+#[tokio::test]
+async fn a_server_that_takes_connections_and_never_answers_is_unreachable() {
+    let never = Arc::new(Notify::new());
+    let server = Server::start(30, move |_| Reply::After(never.clone(), Box::new(quiet()))).await;
+    let (context, mut said) = server.context().await;
+    run(&context);
+    let failure = said.failed().await;
+    assert_eq!(failure.kind, FailureKind::Unreachable);
+    assert!(failure.happened.starts_with("no answer within"), "{}", failure.happened);
+    context.stop.cancel();
+}

@@ -228,6 +228,10 @@ impl<K: Kind> Feed<K> {
     /// The error is told without its text, which may quote the object.
     pub(super) fn skip<T>(&mut self, raw: &str, error: &dyn std::fmt::Debug) -> Option<T> {
         self.skipped += 1;
+        // The first few tell what is wrong; a flood must not fill the disk.
+        if self.skipped > 10 && !self.skipped.is_multiple_of(1000) {
+            return None;
+        }
         let named = serde_json::from_str::<MetaOnly>(raw).unwrap_or_default();
         let key = self.convert.key(&named.metadata);
         tracing::warn!(

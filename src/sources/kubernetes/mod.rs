@@ -40,6 +40,8 @@ mod workload;
 #[cfg(test)]
 mod engine_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 pub mod testing;
 
 use futures::future::BoxFuture;

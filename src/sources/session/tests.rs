@@ -46,3 +46,16 @@ async fn a_plugins_token_makes_a_session() {
     assert_eq!(failure.kind, FailureKind::Unreachable);
     assert!(failure.happened.contains("refused"), "{}", failure.happened);
 }
+
+#[tokio::test]
+async fn the_namespaces_of_all_pages_are_listed() {
+    use crate::sources::kubernetes::testing::{Reply, Server};
+    let page = |name: &str, go_on: &str| serde_json::json!({"metadata": {"continue": go_on}, "items": [{"metadata": {"name": name}}, 3]});
+    let server = Server::start(36, move |asked| match asked.get("continue") {
+        "" => Reply::Json(200, page("kube-system", "more")),
+        _ => Reply::Json(200, page("shop", "")),
+    })
+    .await;
+    let names = namespaces(&server.session().await).await.unwrap();
+    assert_eq!(names.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["kube-system", "shop"]);
+}
