@@ -10,7 +10,7 @@ use super::pods::PodsDerived;
 use super::{Connection, State, changes};
 use crate::input::Command;
 use crate::model::alert::{Alert, AlertState};
-use crate::model::backup::Backup;
+use crate::model::backup::{self, Backup, BackupOrigin};
 use crate::model::change::Mark;
 use crate::model::signal::{BurnWindow, SignalId};
 use crate::model::{FailureKind, FeedId, Health, budget};
@@ -99,8 +99,29 @@ fn budget(state: &State) -> Option<Budgeted> {
 }
 
 fn backups(state: &State) -> Vec<(Backup, Health, String)> {
-    let mut judged: Vec<(Backup, Health, String)> = Vec::new();
-    let _ = state;
+    let known = &state.known;
+    let sources = backup::Sources {
+        cronjobs: known.cronjobs.iter(),
+        jobs: known.jobs.iter(),
+        velero_backups: known.velero_backups.iter(),
+        velero_schedules: known.velero_schedules.iter(),
+        records: known.records.iter(),
+    };
+    // What no source knows of is missing only when all of them have answered.
+    let told = |feed| matches!(state.feed_health(feed), Health::Ok | Health::NotConfigured);
+    let complete = [FeedId::CronJobs, FeedId::Jobs, FeedId::BackupRecords].into_iter().all(told);
+    let judge = |backup: Backup| match (backup.origin, complete) {
+        (BackupOrigin::Expected, false) => {
+            (backup, Health::Unknown, "expected; not every source has answered".to_owned())
+        }
+        _ => {
+            let (health, words) = backup::health(&backup, state.now);
+            (backup, health, words)
+        }
+    };
+    let expected = &state.settings.config.backups;
+    let mut judged: Vec<_> =
+        backup::derive(sources, expected, state.now).into_iter().map(judge).collect();
     judged.sort_by_key(|(backup, health, _)| (Reverse(*health), backup.name.clone()));
     judged
 }
