@@ -2,6 +2,7 @@
 
 mod architecture;
 mod commands;
+mod flows;
 mod panels;
 mod pty;
 mod screens;
