@@ -33,6 +33,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod effect;
 pub mod input;
 pub mod model;

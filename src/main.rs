@@ -17,7 +17,7 @@ use midwatch::runtime::{self, Settled};
 use midwatch::sim::{self, Scenario, Sim};
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
-use midwatch::{report, setup, ui};
+use midwatch::{doctor, report, setup, ui};
 
 /// Exit codes, as `--help` documents them.
 const FINE: u8 = 0;
@@ -284,8 +284,16 @@ async fn simulate(scenario: &str, out: Option<PathBuf>, pods: Option<usize>, pla
     Ok(FINE)
 }
 
-async fn examine(_: &Global, _: Option<&Stage>) -> Result<u8> {
-    Ok(FAILED)
+async fn examine(global: &Global, stage: Option<&Stage>) -> Result<u8> {
+    let (global, config, _) = prepare(global, stage)?;
+    let capabilities = capabilities::detect();
+    let mut findings = doctor::terminal(&capabilities);
+    findings.extend(doctor::examine(&setup::target(&global, &config), config).await);
+    doctor::sort(&mut findings);
+    let ascii = global.ascii || capabilities.ascii;
+    let colour = std::io::stdout().is_terminal() && capabilities.depth != ui::theme::Depth::None;
+    print!("{}", doctor::render(&findings, ascii, colour));
+    Ok(doctor::exit_code(&findings))
 }
 
 async fn configuration(global: &Global, action: &ConfigAction) -> Result<u8> {

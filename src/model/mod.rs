@@ -3,6 +3,7 @@
 
 pub mod alert;
 pub mod backup;
+pub mod budget;
 pub mod change;
 pub mod cluster;
 pub mod feed;

@@ -58,14 +58,13 @@ impl Panel for Pods {
         let broken = u16::try_from(pods.unhealthy.len() * 2).unwrap_or(u16::MAX);
         let workloads = u16::try_from(pods.workloads.len()).unwrap_or(u16::MAX);
         let for_workloads = workloads.min(room.saturating_sub(broken.min(room * 2 / 3)).max(1));
-        let names = name_width(area.width);
+        let widths = Widths::of(state, area.width);
         if header > 0 {
-            let head =
-                format!("  {} {:>9} {:>5} {:>6}  STATE", fit("WORKLOAD", names), "READY", "REV", "SINCE");
-            paint.text(area, 0, &head, Role::Dim);
+            let (name, ready) = (fit("WORKLOAD", widths.name), fit_right("READY", widths.ready));
+            paint.text(area, 0, &format!("  {name} {ready} {:>4} {:>6}  STATE", "REV", "SINCE"), Role::Dim);
         }
         for (y, row) in (header..).zip(pods.workloads.iter().take(usize::from(for_workloads))) {
-            let line = workload_line(paint, row, names);
+            let line = workload_line(paint, row, &widths);
             paint.line(area, y, line);
         }
         let mut y = header + for_workloads;
@@ -160,22 +159,37 @@ fn empty(paint: &mut Paint<'_>, area: Rect) {
     }
 }
 
-fn name_width(width: u16) -> usize {
-    usize::from(width.saturating_sub(46)).clamp(12, 28)
+/// Columns of the workloads' table, as wide as what stands in them.
+struct Widths {
+    name: usize,
+    ready: usize,
 }
 
-fn workload_line(paint: &Paint<'_>, row: &WorkloadRow, names: usize) -> Line<'static> {
-    let state = paint.state;
-    let ready = format!("{}/{}", row.ready, row.wanted);
-    let revision = row.revision.map_or_else(|| "–".into(), |r| r.to_string());
-    let since = row.since.map_or_else(|| "–".into(), |at| human::age(state.now.duration_since(at)));
-    let name = match state.scope.namespace {
+impl Widths {
+    fn of(state: &State, width: u16) -> Self {
+        let rows = || state.derived.pods.workloads.iter();
+        let name = rows().map(|row| workload_name(state, row).len()).max().unwrap_or(0);
+        let ready = rows().map(|row| format!("{}/{}", row.ready, row.wanted).len()).max().unwrap_or(0);
+        Self { name: name.clamp(8, usize::from(width / 2).max(8)), ready: ready.clamp(5, 11) }
+    }
+}
+
+fn workload_name(state: &State, row: &WorkloadRow) -> String {
+    match state.scope.namespace {
         Some(_) => row.key.name.to_string(),
         None => format!("{}/{}", row.key.namespace, row.key.name),
-    };
+    }
+}
+
+fn workload_line(paint: &Paint<'_>, row: &WorkloadRow, widths: &Widths) -> Line<'static> {
+    let state = paint.state;
+    let ready = fit_right(&format!("{}/{}", row.ready, row.wanted), widths.ready);
+    let revision = row.revision.map_or_else(|| "–".into(), |r| r.to_string());
+    let since = row.since.map_or_else(|| "–".into(), |at| human::age(state.now.duration_since(at)));
+    let name = fit(&workload_name(state, row), widths.name);
     Line::from(vec![
         paint.mark_span(row.health),
-        paint.span(format!(" {} {:>9} {revision:>5} {since:>6}  ", fit(&name, names), ready), Role::Text),
+        paint.span(format!(" {name} {ready} {revision:>4} {since:>6}  "), Role::Text),
         Span::styled(row.state.clone(), paint.health_style(row.health)),
     ])
 }

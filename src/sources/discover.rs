@@ -75,7 +75,10 @@ impl Found {
 
 /// The result of the last search, shared by the sources of one scope.
 #[derive(Clone, Default)]
-pub struct Shared(Arc<Mutex<Option<(Instant, Arc<Found>)>>>);
+pub struct Shared(Arc<Mutex<Last>>);
+
+/// When it was searched, and what was found.
+type Last = Option<(Instant, Arc<Found>)>;
 
 impl Shared {
     /// The last result, or a new search; those who ask meanwhile wait for the same one.

@@ -117,6 +117,14 @@ impl Endpoint {
         self.send(method, path, form).await
     }
 
+    /// Asks for the URL itself, with its query as configured; for [`Endpoint::direct`].
+    ///
+    /// # Errors
+    /// When there is no answer; a refusal is a reply.
+    pub async fn visit(&self) -> Result<Reply, Failure> {
+        self.send(Method::GET, "", &[]).await
+    }
+
     /// # Errors
     /// When the body is not JSON of this shape.
     pub fn json<T: DeserializeOwned>(&self, path: &str, reply: &Reply) -> Result<T, Failure> {
@@ -136,7 +144,9 @@ impl Endpoint {
             match &self.base {
                 Base::Direct { client, url, basic } => {
                     let mut url = url.clone();
-                    url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+                    if !path.is_empty() {
+                        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+                    }
                     let mut request = client.request(method.clone(), url).headers(self.headers.clone());
                     if let Some((user, password)) = basic {
                         request = request.basic_auth(user, Some(password.expose_secret()));

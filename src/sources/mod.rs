@@ -3,11 +3,14 @@
 //! A source runs as a task of its own until its scope is left, and speaks only in [`Batch`]es:
 //! it holds no state that the screen depends on, and never waits for the screen.
 
+pub mod alertmanager;
 pub mod discover;
 pub mod http;
 pub mod kubernetes;
 pub mod pace;
+pub mod probes;
 pub mod prometheus;
+pub mod records;
 pub mod session;
 #[cfg(test)]
 pub mod testing;
@@ -58,6 +61,9 @@ pub static SOURCES: &[&dyn Source] = &[
     &kubernetes::velero::VeleroBackups,
     &kubernetes::velero::VeleroSchedules,
     &prometheus::Prometheus,
+    &alertmanager::Alertmanager,
+    &records::BackupRecords,
+    &probes::Probes,
 ];
 
 /// What a source is given.

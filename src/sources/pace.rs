@@ -53,17 +53,19 @@ impl Context {
         }
     }
 
-    /// Waits, unless the scope is left or the user asks for everything now. False: it is left.
-    pub async fn pause(&self, wait: Duration) -> bool {
+    /// How often the user has asked for everything now.
+    pub fn refresh(&self) -> u32 {
+        self.wants.borrow().refresh
+    }
+
+    /// Waits, unless the scope is left, or the user has asked for everything now since `seen`,
+    /// which is [`Self::refresh`] from before the work that is waited after. False: it is left.
+    pub async fn pause(&self, wait: Duration, seen: u32) -> bool {
         let mut wants = self.wants.clone();
-        let before = wants.borrow_and_update().refresh;
         let refreshed = async {
-            while wants.changed().await.is_ok() {
-                if wants.borrow_and_update().refresh != before {
-                    return;
-                }
+            if wants.wait_for(|wants| wants.refresh != seen).await.is_err() {
+                std::future::pending::<()>().await;
             }
-            std::future::pending().await
         };
         tokio::select! {
             () = self.stop.cancelled() => false,

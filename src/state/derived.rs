@@ -12,8 +12,8 @@ use crate::input::Command;
 use crate::model::alert::{Alert, AlertState};
 use crate::model::backup::Backup;
 use crate::model::change::Mark;
-use crate::model::signal::SignalId;
-use crate::model::{FailureKind, FeedId, Health};
+use crate::model::signal::{BurnWindow, SignalId};
+use crate::model::{FailureKind, FeedId, Health, budget};
 use crate::panels::PANELS;
 use crate::ui::human;
 
@@ -55,6 +55,7 @@ pub fn derive(state: &State) -> Derived {
         latency: Some(measures::measure(state, SignalId::LatencyP95)),
         errors: Some(measures::measure(state, SignalId::ErrorRatio)),
         strip: measures::strip(state),
+        budget: budget(state),
         marks: changes::derive(state),
         backups: backups(state),
         alerts: alerts(state),
@@ -63,6 +64,38 @@ pub fn derive(state: &State) -> Derived {
     derived.verdicts = PANELS.iter().map(|panel| panel.verdict(state, &derived)).collect();
     derived.headline = headline(state, &derived);
     derived
+}
+
+/// 'budget 61 % left, gone in 2.2 days at this rate (burn 14.9x, 1h+5m)'.
+fn budget(state: &State) -> Option<Budgeted> {
+    let objective = state.settings.config.objectives.iter().find(|o| o.signal == SignalId::ErrorRatio)?;
+    if objective.target <= 0.0 {
+        return None;
+    }
+    let measured = |window| measures::measure(state, SignalId::ErrorRatioOver(window));
+    let ratios = BurnWindow::ALL.into_iter().filter_map(|w| Some((w, measured(w).value?))).collect();
+    let budget = budget::assess(objective.target, &ratios, measures::traffic(state));
+    let feed = state.feed_health(FeedId::Signals);
+    if ratios.is_empty() {
+        let health = if feed == Health::Ok { Health::Unknown } else { feed };
+        return Some(Budgeted { health, words: "error budget: not known".into() });
+    }
+    let mut words = match budget.left {
+        Some(left) if left > 0.0 => format!("budget {} left", human::percent(left)),
+        Some(_) => "budget spent".into(),
+        None => "budget of 30 days not known".into(),
+    };
+    if let Some(gone) = budget.gone_in {
+        words += &format!(", gone in {} at this rate", human::span(gone));
+    }
+    if let Some((long, short, burn)) = budget.burning {
+        words += &format!(" (burn {burn:.1}x, {}+{})", long.promql(), short.promql());
+    }
+    if budget.low_traffic {
+        words += ", low traffic";
+    }
+    let health = if feed == Health::Ok { budget.health } else { feed };
+    Some(Budgeted { health, words })
 }
 
 fn backups(state: &State) -> Vec<(Backup, Health, String)> {

@@ -15,6 +15,7 @@ use crate::msg::Msg;
 
 /// Sequences are split by slow links and by tmux; people don't type ESC and a letter this fast.
 const REJOIN: Duration = Duration::from_millis(50);
+const ESC: u8 = 0x1b;
 /// A paste that is larger is dropped whole.
 const MAX_PASTE: usize = 1 << 20;
 
@@ -67,6 +68,8 @@ pub struct Rejoin {
     parser: Parser,
     /// Bytes since the last whole event.
     held: usize,
+    /// They are one ESC.
+    lone_escape: bool,
 }
 
 impl Rejoin {
@@ -78,8 +81,14 @@ impl Rejoin {
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Msg> {
         let mut out = Vec::new();
         for byte in bytes {
+            // ESC twice is the key twice, as it repeats, or the key and then a sequence; the parser
+            // would take both for one and leave the rest to be read as letters.
+            if self.lone_escape && *byte == ESC {
+                out.extend(self.expire());
+            }
             self.parser.parse(&[*byte], true);
             self.held += 1;
+            self.lone_escape = self.held == 1 && *byte == ESC;
             while let Some(event) = self.parser.pop() {
                 self.held = 0;
                 out.extend(message(event));
@@ -199,6 +208,14 @@ mod tests {
         assert!(rejoin.feed(b"\x1b[").is_empty());
         assert!(rejoin.expire().is_empty());
         assert_eq!(keys(&rejoin.feed(b"q")), "q");
+    }
+
+    #[test]
+    fn escapes_in_a_row_are_keys_of_their_own() {
+        let mut rejoin = Rejoin::default();
+        assert_eq!(keys(&rejoin.feed(b"\x1b\x1b\x1b[A")), "esc esc up");
+        assert_eq!(keys(&rejoin.feed(b"\x1b\x1b")), "esc");
+        assert_eq!(keys(&rejoin.expire()), "esc");
     }
 
     #[test]

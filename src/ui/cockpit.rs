@@ -24,7 +24,8 @@ fn grid(paint: &mut Paint<'_>, area: Rect) {
     let rows = paint.state.derived.backups.len().max(paint.state.derived.alerts.len());
     let bottom = (u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(3)).clamp(6, area.height / 3);
     let top = area.height - bottom;
-    let left = area.width / 2;
+    // The charts' titles hold a sentence; the pods' table is narrower.
+    let left = if area.width < 160 { area.width * 11 / 25 } else { area.width / 2 };
     let right = area.width - left;
     let upper = top / 2;
     panel(paint, PODS, Rect { width: left, height: top, ..area }, false);

@@ -32,15 +32,16 @@ pub fn seconds(s: f64) -> String {
 /// A ratio, with the digits that its size calls for: '99.93 %', '8.1 %', '0.04 %', '41 %'.
 pub fn percent(ratio: f64) -> String {
     let p = ratio * 100.0;
-    match p {
-        _ if !p.is_finite() => "?".into(),
-        0.0 => "0 %".into(),
-        _ if p.abs() < 0.1 => format!("{p:.3} %"),
-        _ if p.abs() < 1.0 => format!("{p:.2} %"),
-        _ if p.abs() < 10.0 => format!("{p:.1} %"),
-        _ if p > 99.0 && p < 100.0 => format!("{:.2} %", (p * 100.0).floor() / 100.0),
-        _ => format!("{p:.0} %"),
-    }
+    let text = match p {
+        _ if !p.is_finite() => return "?".into(),
+        _ if p.abs() < 0.1 => format!("{p:.3}"),
+        _ if p.abs() < 1.0 => format!("{p:.2}"),
+        _ if p.abs() < 10.0 => format!("{p:.1}"),
+        // 99.996 % is not 100 %.
+        _ if p > 99.0 && p < 100.0 => format!("{:.2}", (p * 100.0).floor() / 100.0),
+        _ => return format!("{p:.0} %"),
+    };
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// '0.5', '12', '1,240'.
@@ -175,7 +176,7 @@ mod tests {
         );
         assert_eq!(
             [0.0, 0.0004, 0.0019, 0.081, 0.41, 0.9993, 0.99999, 1.0].map(percent),
-            ["0 %", "0.040 %", "0.19 %", "8.1 %", "41 %", "99.93 %", "99.99 %", "100 %"]
+            ["0 %", "0.04 %", "0.19 %", "8.1 %", "41 %", "99.93 %", "99.99 %", "100 %"]
         );
         assert_eq!([0.5, 12.0, 1240.4, 1_000_000.0].map(count), ["0.5", "12", "1,240", "1,000,000"]);
         assert_eq!([12, 3_000_000, 41_200_000_000].map(bytes), ["12 B", "3.0 MB", "41.2 GB"]);

@@ -132,7 +132,7 @@ impl<'a> Paint<'a> {
         }
         let inner = Rect { x: area.x + 2, width: area.width - 4, ..area };
         let title_width = u16::try_from(title.width()).unwrap_or(u16::MAX);
-        self.right(inner, 0, right, title_width.saturating_add(2));
+        self.right(inner, 0, right, title_width);
         self.line(inner, 0, title);
         let below = if thin { 0 } else { 1 };
         // A blank column keeps marks off the border.

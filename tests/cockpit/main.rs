@@ -1,7 +1,8 @@
 //! Everything that is tested from outside: one binary, so that it links once.
 
 mod architecture;
-mod flows;
 mod panels;
+mod pty;
 mod screens;
 mod support;
+mod terminal;

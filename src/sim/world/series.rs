@@ -1,15 +1,10 @@
 //! What the simulated Prometheus scrapes: the counters and gauges under the names that
 //! exporters in the field give them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::World;
 use super::cast::{BACKUP_VOLUME_BYTES, DAY_MS, FULL_BACKUP_BYTES, SHOP};
-use super::make;
 use super::physics::{Flow, POOL_SIZE};
-use super::pod::PodRun;
-use crate::sim::cluster::json::{int, list, parse_time, text};
-use crate::sim::cluster::kinds::Kind;
 use crate::sim::metrics::tsdb::{SeriesId, Tsdb};
 
 /// Upper bounds of the latency histogram, in seconds (Prometheus' default buckets without
@@ -106,7 +101,21 @@ fn normal(x: f64) -> f64 {
 pub struct Series {
     pub traffic: Traffic,
     shop: Vec<SeriesId>,
-    pods: HashMap<String, Vec<SeriesId>>,
+    /// By pod; see [`super::scrape`].
+    pub pods: HashMap<String, PodSeries>,
+    /// By object.
+    pub objects: HashMap<Box<str>, Vec<SeriesId>>,
+    /// Jobs of which nothing more is told.
+    pub settled: HashSet<Box<str>>,
+    pub nodes: Vec<SeriesId>,
+}
+
+/// Handles of a pod's series.
+pub struct PodSeries {
+    pub container: Vec<SeriesId>,
+    pub up: Option<(String, SeriesId)>,
+    pub ended: Option<(&'static str, SeriesId)>,
+    pub cache: Option<SeriesId>,
 }
 
 type Row<'a> = (&'a str, Vec<(&'a str, &'a str)>);
@@ -196,181 +205,6 @@ impl Series {
         put((flow.pool * 0.38).round());
         put(POOL_SIZE);
         disks.values().into_iter().for_each(put);
-    }
-
-    fn write_pod(&mut self, db: &mut Tsdb, t_ms: i64, run: &PodRun) {
-        let container = run.containers.first().map(|c| c.0.as_str()).unwrap_or_default();
-        let ids = self.pods.entry(run.uid.clone()).or_insert_with(|| {
-            let base =
-                [("namespace", run.namespace.as_str()), ("pod", run.name.as_str()), ("container", container)];
-            let with = |k, v, u| [base[0], base[1], base[2], (k, v), ("unit", u)];
-            let requests = "kube_pod_container_resource_requests";
-            let limits = "kube_pod_container_resource_limits";
-            vec![
-                db.series("container_cpu_usage_seconds_total", &base),
-                db.series("container_memory_working_set_bytes", &base),
-                db.series("container_cpu_cfs_throttled_periods_total", &base),
-                db.series("container_cpu_cfs_periods_total", &base),
-                db.series("kube_pod_container_status_restarts_total", &base),
-                db.series(requests, &with("resource", "cpu", "core")),
-                db.series(requests, &with("resource", "memory", "byte")),
-                db.series(limits, &with("resource", "cpu", "core")),
-                db.series(limits, &with("resource", "memory", "byte")),
-            ]
-        });
-        let values = [
-            Some(run.cpu_seconds),
-            Some(run.memory),
-            Some(run.throttled_periods.floor()),
-            Some(run.periods),
-            Some(f64::from(run.restarts)),
-            Some(run.cpu_request),
-            Some(run.memory_request),
-            Some(run.cpu_limit),
-            Some(run.memory_limit),
-        ];
-        let running = run.running_since().is_some();
-        for (i, (id, value)) in ids.iter().zip(values).enumerate() {
-            // cAdvisor has nothing of a container that does not run; kube-state-metrics has.
-            if let (Some(value), true) = (value, running || i >= 4) {
-                db.append(*id, t_ms, value);
-            }
-        }
-    }
-}
-
-impl World {
-    /// One scrape of everything.
-    pub(super) fn scrape(&mut self, at_ms: i64) {
-        let disks = Disks { retention_days: self.retention_days(), since_origin_ms: at_ms - self.origin_ms };
-        let store = self.parts.store.clone();
-        let flow = self.physics.flow;
-        let (series, pods) = (&mut self.series, &self.pods);
-        self.parts.metrics.write(|db| {
-            series.write_shop(db, at_ms, &flow, disks);
-            for run in pods.values() {
-                series.write_pod(db, at_ms, run);
-                write_target(db, at_ms, run);
-            }
-            write_cache(db, at_ms, pods.values());
-            for kind in [Kind::Deployment, Kind::CronJob, Kind::Job, Kind::Certificate] {
-                for object in store.list(kind, None) {
-                    if object.namespace.starts_with("team-") {
-                        continue;
-                    }
-                    write_object(db, at_ms, kind, &object.tree());
-                }
-            }
-            for i in 1..make::NODES {
-                let (node, used) = (make::node_name(i), 0.40 + 0.015 * i as f64);
-                let labels = [("node", node.as_str()), ("mountpoint", "/")];
-                let size = 200.0 * 1_073_741_824.0;
-                put(db, "node_filesystem_size_bytes", &labels, at_ms, size);
-                put(db, "node_filesystem_avail_bytes", &labels, at_ms, size * (1.0 - used));
-            }
-        });
-        self.series.pods.retain(|uid, _| pods_have(&self.pods, uid));
-    }
-
-    /// `RETENTION_DAYS` of the full backup as its CronJob has it now.
-    fn retention_days(&self) -> f64 {
-        let Some(object) = self.parts.store.get(Kind::CronJob, SHOP, "backup-full") else { return 0.0 };
-        let tree = object.tree();
-        let containers = list(&tree, "/spec/jobTemplate/spec/template/spec/containers");
-        let mut env = containers.iter().flat_map(|c| list(c, "/env"));
-        env.find(|e| text(e, "/name") == "RETENTION_DAYS")
-            .and_then(|e| text(e, "/value").parse().ok())
-            .unwrap_or(14.0)
-    }
-}
-
-fn pods_have(pods: &std::collections::BTreeMap<(String, String), PodRun>, uid: &str) -> bool {
-    pods.values().any(|p| p.uid == uid)
-}
-
-fn put(db: &mut Tsdb, name: &str, labels: &[(&str, &str)], t_ms: i64, value: f64) {
-    let id = db.series(name, labels);
-    db.append(id, t_ms, value);
-}
-
-/// `up`, and what kube-state-metrics tells of a pod's last end.
-fn write_target(db: &mut Tsdb, t_ms: i64, run: &PodRun) {
-    let job = match run.owner.0.as_str() {
-        "ReplicaSet" => super::physics::deployment_of(run),
-        "Job" => return,
-        _ => run.owner.1.as_str(),
-    };
-    if !run.ip.is_empty() && !run.terminating() {
-        let instance = format!("{}:8080", run.ip);
-        let labels =
-            [("job", job), ("instance", &instance), ("namespace", &run.namespace), ("pod", &run.name)];
-        put(db, "up", &labels, t_ms, f64::from(u8::from(run.running_since().is_some())));
-    }
-    if let Some(end) = &run.last {
-        let container = run.containers.first().map(|c| c.0.as_str()).unwrap_or_default();
-        let labels = [
-            ("namespace", run.namespace.as_str()),
-            ("pod", &run.name),
-            ("container", container),
-            ("reason", end.reason),
-        ];
-        put(db, "kube_pod_container_status_last_terminated_reason", &labels, t_ms, 1.0);
-    }
-}
-
-fn write_cache<'a>(db: &mut Tsdb, t_ms: i64, pods: impl Iterator<Item = &'a PodRun>) {
-    for run in pods.filter(|p| p.owner.1 == "cache" && p.running_since().is_some()) {
-        let labels = [("namespace", run.namespace.as_str()), ("pod", run.name.as_str())];
-        put(db, "redis_memory_used_bytes", &labels, t_ms, run.memory * 0.85);
-    }
-}
-
-fn write_object(db: &mut Tsdb, t_ms: i64, kind: Kind, tree: &serde_json::Value) {
-    let (namespace, name) = (text(tree, "/metadata/namespace"), text(tree, "/metadata/name"));
-    let seconds = |pointer: &str| parse_time(text(tree, pointer)).map(|ms| ms as f64 / 1_000.0);
-    match kind {
-        Kind::Deployment => {
-            let labels = [("namespace", namespace), ("deployment", name)];
-            let available = int(tree, "/status/availableReplicas").unwrap_or(0) as f64;
-            put(db, "kube_deployment_status_replicas_available", &labels, t_ms, available);
-            put(
-                db,
-                "kube_deployment_spec_replicas",
-                &labels,
-                t_ms,
-                int(tree, "/spec/replicas").unwrap_or(1) as f64,
-            );
-        }
-        Kind::CronJob => {
-            if let Some(at) = seconds("/status/lastSuccessfulTime") {
-                let labels = [("namespace", namespace), ("cronjob", name)];
-                put(db, "kube_cronjob_status_last_successful_time", &labels, t_ms, at);
-            }
-        }
-        Kind::Job => {
-            // Only those that failed, and the youngest: two weeks of hourly jobs are noise.
-            let failed = int(tree, "/status/failed").unwrap_or(0);
-            let young = seconds("/status/startTime").is_some_and(|s| t_ms as f64 / 1_000.0 - s < 7_200.0);
-            if failed > 0 || young {
-                put(
-                    db,
-                    "kube_job_status_failed",
-                    &[("namespace", namespace), ("job_name", name)],
-                    t_ms,
-                    failed as f64,
-                );
-            }
-        }
-        Kind::Certificate => {
-            if let Some(end) = seconds("/status/notAfter") {
-                let labels = [("namespace", namespace), ("name", name)];
-                put(db, "certmanager_certificate_expiration_timestamp_seconds", &labels, t_ms, end);
-                let host = list(tree, "/spec/dnsNames").first().and_then(|h| h.as_str()).unwrap_or_default();
-                let instance = format!("https://{host}/");
-                put(db, "probe_ssl_earliest_cert_expiry", &[("instance", &instance)], t_ms, end);
-            }
-        }
-        _ => {}
     }
 }
 

@@ -3,10 +3,12 @@
 
 mod client;
 mod convention;
+#[cfg(test)]
+mod fake;
 mod promql;
 mod round;
 #[cfg(test)]
-mod trial;
+mod tests;
 
 use std::time::Duration;
 
@@ -66,6 +68,7 @@ async fn run(context: Context) {
     let mut pace = Pace::default();
     let mut first = true;
     while !context.stop.is_cancelled() {
+        let seen = context.refresh();
         let failure = tokio::select! {
             () = context.stop.cancelled() => return,
             failure = watch(&context, &mut first, &mut pace) => failure,
@@ -74,7 +77,7 @@ async fn run(context: Context) {
         if !context.send(FeedId::Signals, vec![Change::Failed(failure)]).await {
             return;
         }
-        context.pause(wait).await;
+        context.pause(wait, seen).await;
     }
 }
 

@@ -84,6 +84,7 @@ enum Ask {
 /// from round to round. Seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
+    now: i64,
     start: i64,
     end: i64,
     step_s: u32,
@@ -100,7 +101,7 @@ impl Grid {
         let step_s = u32::try_from(step).unwrap_or(u32::MAX);
         let end = now - now.rem_euclid(i64::from(step_s));
         let window = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
-        Self { start: end.saturating_sub(window), end, step_s, rate_s }
+        Self { now, start: end.saturating_sub(window), end, step_s, rate_s }
     }
 }
 
@@ -162,8 +163,20 @@ async fn chart(
     let Some(query) = own.or_else(|| detected.chart(id, &format!("{}s", grid.rate_s))) else {
         return nothing(id);
     };
-    let outcome = client.query_range(&query, grid.start, grid.end, grid.step_s).await;
+    // A wide window's last point may be minutes old: what is now is asked for besides.
+    let recent = async {
+        if u64::from(grid.step_s) <= LEAST_STEP_S {
+            return None;
+        }
+        let grid = Grid::new(grid.now, LONG_WINDOW, detected.interval_s);
+        let own = context.config.prometheus.queries.get(&id).cloned();
+        let query = own.or_else(|| detected.chart(id, &format!("{}s", grid.rate_s)))?;
+        client.query(&query).await.ok()?.series.first()?.points.last().copied()
+    };
+    let (outcome, recent) =
+        tokio::join!(client.query_range(&query, grid.start, grid.end, grid.step_s), recent);
     observed(id, query, note, outcome, |mut points| {
+        points.extend(recent.filter(|now| points.last().is_some_and(|last| last.t < now.t)));
         // A series that ended is told by a last point without a value: the last value is history.
         if points.last().is_some_and(|p| p.t < grid.end - 2 * i64::from(grid.step_s)) {
             points.push(Point { t: grid.end, v: f64::NAN });
@@ -291,4 +304,38 @@ fn row_name(series: &Series, route: &[&str]) -> String {
         all => all.iter().filter_map(label).collect(),
     };
     if parts.is_empty() { "(none)".to_owned() } else { parts.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grids_are_aligned_and_never_ask_for_too_much() {
+        let hour = Grid::new(1_700_000_007, Duration::from_secs(3600), 15);
+        assert_eq!((hour.step_s, hour.rate_s), (15, 60));
+        assert_eq!((hour.end, hour.start), (1_700_000_000 - 5, 1_700_000_000 - 5 - 3600));
+        let day = Grid::new(1_700_000_007, Duration::from_secs(86_400), 30);
+        assert_eq!((day.step_s, day.rate_s, day.end % 360), (360, 390, 0));
+        let slow_scrape = Grid::new(0, Duration::from_secs(900), 60);
+        assert_eq!((slow_scrape.step_s, slow_scrape.rate_s), (15, 240));
+        let endless = Grid::new(i64::MAX, Duration::MAX, 15);
+        assert!(endless.start <= endless.end);
+    }
+
+    #[test]
+    fn a_row_is_named_by_method_and_route() {
+        let series = |pairs: &[(&str, &str)]| Series {
+            labels: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            points: Vec::new(),
+        };
+        let route = ["method", "http_route"];
+        assert_eq!(row_name(&series(&[("http_route", "/pay"), ("method", "POST")]), &route), "POST /pay");
+        assert_eq!(
+            row_name(&series(&[("http_route", "POST /pay"), ("method", "POST")]), &route),
+            "POST /pay"
+        );
+        assert_eq!(row_name(&series(&[("code", "503")]), &[]), "503");
+        assert_eq!(row_name(&series(&[("method", "")]), &route), "(none)");
+    }
 }
