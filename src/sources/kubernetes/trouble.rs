@@ -188,8 +188,16 @@ pub fn root_cause(error: &(dyn StdError + 'static)) -> String {
             None => break,
         }
     }
-    let words = at.downcast_ref::<std::io::Error>().and_then(|io| plain(io.kind()));
+    let words = at.downcast_ref::<std::io::Error>().and_then(|io| plain(innermost(io).kind()));
     words.map_or_else(|| clip(&at.to_string(), MESSAGE_CHARS).to_owned(), ToOwned::to_owned)
+}
+
+/// An I/O error that wraps another hides it from `source`.
+fn innermost(mut io: &std::io::Error) -> &std::io::Error {
+    while let Some(inner) = io.get_ref().and_then(|inner| inner.downcast_ref()) {
+        io = inner;
+    }
+    io
 }
 
 /// The libraries' own words for these carry error numbers and links to their manuals.
@@ -278,6 +286,8 @@ mod tests {
         let eof =
             std::io::Error::new(ErrorKind::UnexpectedEof, "peer closed connection: https://docs.rs/rustls");
         assert_eq!(root_cause(&kube::Error::ReadEvents(eof)), "the server closed the connection");
+        let wrapped = std::io::Error::other(std::io::Error::new(ErrorKind::ConnectionReset, "os error 104"));
+        assert_eq!(root_cause(&kube::Error::ReadEvents(wrapped)), "the connection was reset");
         let other = std::io::Error::other("invalid peer certificate: UnknownIssuer");
         assert_eq!(root_cause(&kube::Error::ReadEvents(other)), "invalid peer certificate: UnknownIssuer");
     }
