@@ -1,9 +1,14 @@
 //! Backups: what the sources tell of them. What it means (age against RPO) is derived.
 
+mod derive;
+mod judge;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Clean;
+pub use derive::{Sources, derive};
+pub use judge::health;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CronJob {
@@ -111,6 +116,12 @@ pub struct Backup {
     pub rpo: Option<SignedDuration>,
     /// Where the RPO comes from: 'configured', or 'schedule + 2 h'.
     pub rpo_source: Clean,
+    /// Runs that should have begun and did not.
+    pub missed: u32,
+    /// The newest proof that one of the runs can be restored.
+    pub verified_at: Option<Timestamp>,
+    /// What the configuration promises of it.
+    pub expected: Option<BackupExpectation>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +130,8 @@ pub enum BackupOrigin {
     CronJob,
     Velero,
     Record,
+    /// Only the configuration knows of it: there is no such backup.
+    Expected,
 }
 
 impl Backup {

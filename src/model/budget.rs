@@ -39,6 +39,9 @@ pub struct Budget {
     pub gone_in: Option<SignedDuration>,
     /// So few requests that one failure exceeds the rate: never a page.
     pub low_traffic: bool,
+    /// Pairs whose rate is out of reach, since even with every request failing the burn rate is
+    /// 1 / `allowed`: at 14.4 for targets below 93.06 %.
+    pub out_of_reach: Vec<(BurnWindow, BurnWindow)>,
     /// Windows that could not be read: what they would say is unknown, not well.
     pub missing: Vec<BurnWindow>,
 }
@@ -50,8 +53,8 @@ pub fn assess(allowed: f64, ratios: &BTreeMap<BurnWindow, f64>, rate: Option<f64
     let known = |window: BurnWindow| ratios.get(&window).copied().filter(|r| r.is_finite());
     let burn = |window: BurnWindow| known(window).map(|ratio| ratio / allowed);
     let left = known(BurnWindow::D30).map(|ratio| 1.0 - ratio / allowed);
-    // One failure among the requests of an hour would be a rate of over 14.4.
-    let low_traffic = rate.is_some_and(|rate| rate * 3600.0 * allowed * PAIRS[0].burn < 1.0);
+    // One failure would be more than the whole budget of its hour.
+    let low_traffic = rate.is_some_and(|rate| rate * 3600.0 * allowed < 1.0);
     let pair = PAIRS.iter().find(|pair| {
         matches!((burn(pair.long), burn(pair.short)), (Some(l), Some(s)) if l > pair.burn && s > pair.burn)
     });
@@ -62,7 +65,8 @@ pub fn assess(allowed: f64, ratios: &BTreeMap<BurnWindow, f64>, rate: Option<f64
         Some(pair) if pair.page && !low_traffic => Health::Critical,
         Some(_) => Health::Warning,
         None if spent => Health::Warning,
-        None if PAIRS.iter().any(|p| known(p.long).is_none() || known(p.short).is_none()) => Health::Unknown,
+        // Neither is what can't be seen well, nor an hour of which three requests went well.
+        None if !missing.is_empty() || low_traffic => Health::Unknown,
         None => Health::Ok,
     };
     let gone_in = match (left, burn(BurnWindow::H1)) {
@@ -71,7 +75,9 @@ pub fn assess(allowed: f64, ratios: &BTreeMap<BurnWindow, f64>, rate: Option<f64
         }
         _ => None,
     };
-    Budget { left, burning, health, gone_in, low_traffic, missing }
+    let out_of_reach =
+        PAIRS.iter().filter(|p| p.burn * allowed > 1.0).map(|p| (p.long, p.short)).collect();
+    Budget { left, burning, health, gone_in, low_traffic, out_of_reach, missing }
 }
 
 #[cfg(test)]
@@ -118,10 +124,26 @@ mod tests {
         assert!(budget.low_traffic);
         assert_eq!(budget.health, Health::Warning);
         assert!(!assess(0.001, &all(0.1), Some(1000.0)).low_traffic);
+        let calm = assess(0.001, &all(0.0), Some(10.0 / 3600.0));
+        assert_eq!(calm.health, Health::Unknown, "ten good requests prove nothing");
+    }
+
+    #[test]
+    fn rates_that_no_outage_reaches_are_told() {
+        // 1 / 14.4 is 6.94 %.
+        assert_eq!(assess(1.0 - 0.9307, &all(1.0), None).out_of_reach, []);
+        let loose = assess(1.0 - 0.93, &all(1.0), None);
+        assert_eq!(loose.out_of_reach, [(BurnWindow::H1, BurnWindow::M5)]);
+        assert_eq!(loose.burning.map(|b| b.0), Some(BurnWindow::H6));
     }
 
     #[test]
     fn what_is_not_known_is_never_well() {
+        for missing in BurnWindow::ALL {
+            let mut ratios = all(0.0);
+            ratios.remove(&missing);
+            assert_eq!(assess(0.001, &ratios, Some(1000.0)).health, Health::Unknown, "{missing:?}");
+        }
         assert_eq!(assess(0.001, &BTreeMap::new(), None).health, Health::Unknown);
         let mut ratios = all(0.0);
         ratios.remove(&BurnWindow::D3);

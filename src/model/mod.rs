@@ -6,6 +6,7 @@ pub mod backup;
 pub mod budget;
 pub mod change;
 pub mod cluster;
+pub mod cron;
 pub mod feed;
 pub mod filter;
 pub mod health;

@@ -167,6 +167,11 @@ where
 }
 
 impl Sim {
+    /// The certificate that the API server is known by, PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.certificate
+    }
+
     pub fn kube_url(&self) -> String {
         format!("https://{}", self.kube)
     }

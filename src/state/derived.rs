@@ -148,7 +148,7 @@ fn headline(state: &State, derived: &Derived) -> Headline {
         parts.push(format!("{word} {} at {at}: {}", mark.workload.name, mark.what));
     }
     let broken = derived.pods.workloads.iter().find(|w| w.health == Health::Critical);
-    parts.extend(broken.map(|w| format!("{} {}/{} ready", w.key.name, w.ready, w.wanted)));
+    parts.extend(broken.map(|w| format!("{} {}/{} ready, {}", w.key.name, w.ready, w.wanted, w.state)));
     parts.extend(latency.map(|(text, _)| text));
     if parts.is_empty() {
         parts = PANELS

@@ -1,6 +1,7 @@
 //! Everything that is tested from outside: one binary, so that it links once.
 
 mod architecture;
+mod flows;
 mod panels;
 mod pty;
 mod screens;
