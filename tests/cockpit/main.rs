@@ -2,6 +2,7 @@
 
 mod architecture;
 mod flows;
+mod kubernetes;
 mod panels;
 mod pty;
 mod screens;
