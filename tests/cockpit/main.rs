@@ -3,6 +3,7 @@
 mod architecture;
 mod commands;
 mod flows;
+mod kubernetes;
 mod panels;
 mod pty;
 mod screens;
