@@ -1,3 +1,50 @@
-//! midwatch: the on-call engineer's cockpit for the terminal.
+//! midwatch: the on-call engineer's cockpit for the terminal. This page explains how it is built.
+//!
+//! Data goes in one direction:
+//!
+//! ```text
+//!  sources ──┐                                   ┌── ui::draw(&State) → Frame → writer thread → terminal
+//!  keys    ──┼─→ Msg ─→ update(&mut State, Msg) ─┤
+//!  effects ──┘                                   └── Vec<Effect> → runtime::Engine → … → Msg
+//! ```
+//!
+//! - [`state::State`] is the only truth, [`update::update`] the only place that changes it; it does no
+//!   I/O. [`ui::draw`] is a pure function of it: time and scroll are fields of it.
+//! - [`msg::Msg`] is everything that can happen, [`effect::Effect`] everything that we may ask for, as
+//!   plain data. The state is a fold of messages, so every screen can be tested without a cluster.
+//! - What is derived (sorted, filtered, judged) is derived once per change, by [`state::State::settle`].
+//! - Async lives in [`runtime`], [`sources`] and [`sim`]; nowhere else.
+//!
+//! Where to add
+//!
+//! - a **panel**: a file in [`panels`] that implements [`panels::Panel`], and a line in [`panels::PANELS`];
+//! - a **source**: a file in [`sources`] that implements [`sources::Source`], a line in
+//!   [`sources::SOURCES`]; what it observes is a plain type in [`model`];
+//! - a **key**: a line in [`input::command::COMMANDS`], one in `keymaps/default.toml`, and what it does
+//!   in `update/commands.rs`;
+//! - a **scenario**: a TOML file under `assets/scenarios/`.
+//!
+//! Help, key hints, the palette, `doctor` and `midwatch keys` derive from these registries.
+//!
+//! Two defences stand against text that would act on the terminal: [`model::Clean`] at ingest, and
+//! [`terminal::sweep`] over the finished frame. Nothing but `main` and [`sim`] knows that the simulated
+//! cluster exists: it is reached through sockets, like a real one, by the same clients.
 
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod doctor;
+pub mod effect;
+pub mod input;
+pub mod model;
+pub mod msg;
+pub mod panels;
+pub mod report;
+pub mod runtime;
+pub mod setup;
 pub mod sim;
+pub mod sources;
+pub mod state;
+pub mod terminal;
+pub mod ui;
+pub mod update;

@@ -1,1 +1,355 @@
-fn main() {}
+//! Arguments → a command; errors → exit codes.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser};
+use color_eyre::eyre::{Context as _, Result, eyre};
+use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play};
+use midwatch::clock::Clock;
+use midwatch::config::Config;
+use midwatch::model::Health;
+use midwatch::panels::PANELS;
+use midwatch::runtime::{self, Settled};
+use midwatch::sim::{self, Scenario, Sim};
+use midwatch::state::{Page, State};
+use midwatch::terminal::{capabilities, guard};
+use midwatch::{doctor, report, setup, ui};
+
+/// Exit codes, as `--help` documents them.
+const FINE: u8 = 0;
+const FINDINGS: u8 = 1;
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        // clap's own exit: 0 for --help and --version, 2 for what it can't read.
+        error.exit()
+    });
+    if let Err(error) = color_eyre::config::HookBuilder::default().display_env_section(false).install() {
+        eprintln!("midwatch: {error}");
+    }
+    guard::install_panic_hook();
+    // NO_COLOR is heeded by the theme; crossterm's own way destroys reverse video.
+    crossterm::style::force_color_output(true);
+    let _log = start_log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&eyre!("could not start: {error}")),
+    };
+    let code = match runtime.block_on(run(cli)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => fail(&error),
+    };
+    // Connections that are half open would keep us for half a minute.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    code
+}
+
+fn fail(error: &color_eyre::Report) -> ExitCode {
+    let closed = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+    if error.chain().filter_map(|cause| cause.downcast_ref()).any(closed) {
+        // Whoever reads has seen enough: midwatch keys | head.
+        return ExitCode::from(FINE);
+    }
+    let text = format!("midwatch: {error:#}");
+    eprintln!(
+        "{}",
+        text.lines().map(|l| midwatch::model::Clean::new(l).to_string()).collect::<Vec<_>>().join("\n")
+    );
+    ExitCode::from(FAILED)
+}
+
+/// With `MIDWATCH_LOG=level`, a log under the XDG state directory; else none.
+fn start_log() -> Option<tracing_appender::non_blocking::WorkerGuard> {
+    let filter = std::env::var("MIDWATCH_LOG").ok()?;
+    let dirs = directories::ProjectDirs::from("", "", "midwatch")?;
+    let directory = dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned();
+    let file = open_private(&directory, "midwatch.log").ok()?;
+    let (writer, guard) = tracing_appender::non_blocking(file);
+    tracing_subscriber::fmt()
+        .with_writer(writer)
+        .with_ansi(false)
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .init();
+    Some(guard)
+}
+
+/// Opens a file that only we may read, for appending.
+fn open_private(directory: &std::path::Path, name: &str) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::create_dir_all(directory)?;
+    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(directory.join(name))
+}
+
+async fn run(cli: Cli) -> Result<u8> {
+    let global = cli.global;
+    match cli.command {
+        None => cockpit(&global, None).await,
+        Some(Command::Demo { list: true, .. }) => list_scenarios(),
+        Some(Command::Demo { scenario, play, .. }) => {
+            let stage = Stage::start(scenario.as_deref().unwrap_or("incident"), &play, None).await?;
+            cockpit(&global, Some(&stage)).await
+        }
+        Some(Command::Sim { scenario, kubeconfig_out, pods, play }) => {
+            simulate(scenario.as_deref().unwrap_or("calm"), kubeconfig_out, pods, &play).await
+        }
+        Some(Command::Snapshot { demo, size, format, panel, timeout, play }) => {
+            let stage = match demo {
+                Some(name) => Some(Stage::start(&name, &play, None).await?),
+                None => None,
+            };
+            let what = Shot { size, format, panel, timeout };
+            snapshot(&global, stage.as_ref(), what).await
+        }
+        Some(Command::Doctor { demo }) => {
+            let play = Play { seed: 1, speed: 1.0 };
+            let stage = match demo {
+                Some(name) => Some(Stage::start(&name, &play, None).await?),
+                None => None,
+            };
+            examine(&global, stage.as_ref()).await
+        }
+        Some(Command::Config { action }) => configuration(&global, &action).await,
+        Some(Command::Keys) => keys(&global),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "midwatch", &mut std::io::stdout());
+            Ok(FINE)
+        }
+    }
+}
+
+/// A simulated cluster with the kubeconfig that leads to it. Only here and in `sim` is it known.
+struct Stage {
+    sim: Sim,
+    kubeconfig: PathBuf,
+    /// Removed when the stage is left.
+    _directory: tempfile::TempDir,
+}
+
+impl Stage {
+    async fn start(scenario: &str, play: &Play, pods: Option<usize>) -> Result<Self> {
+        let scenario = Scenario::named(scenario)?;
+        let origin = jiff::Timestamp::now();
+        let options = sim::Options { scenario, seed: play.seed, speed: play.speed, pods, origin };
+        let sim = sim::start(options).await.wrap_err("could not start the simulated cluster")?;
+        let directory =
+            tempfile::Builder::new().prefix("midwatch-").tempdir().wrap_err("no temporary directory")?;
+        let kubeconfig = directory.path().join("kubeconfig");
+        write_private(&kubeconfig, &sim.kubeconfig_yaml())?;
+        Ok(Self { sim, kubeconfig, _directory: directory })
+    }
+
+    fn clock(&self) -> Clock {
+        let clock = self.sim.clock().clone();
+        Clock::new(move || clock.now())
+    }
+}
+
+/// The kubeconfig carries a token: only we may read it.
+fn write_private(path: &std::path::Path, text: &str) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .wrap_err_with(|| format!("could not write {}", path.display()))
+}
+
+/// Flags and configuration for a real cluster, or for the stage.
+fn prepare(global: &Global, stage: Option<&Stage>) -> Result<(Global, Arc<Config>, Clock)> {
+    let mut global = global.clone();
+    match stage {
+        Some(stage) => {
+            // Practice must not need, nor be changed by, what was configured for real clusters.
+            global.kubeconfig = Some(stage.kubeconfig.clone());
+            let config = match &global.config {
+                Some(path) => Config::load(Some(path))?,
+                None => Config::default(),
+            };
+            Ok((global, Arc::new(config), stage.clock()))
+        }
+        None => {
+            let config = Config::load(global.config.as_deref())?;
+            Ok((global, Arc::new(config), Clock::wall()))
+        }
+    }
+}
+
+async fn cockpit(global: &Global, stage: Option<&Stage>) -> Result<u8> {
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        eprintln!("midwatch: no terminal, so this is a snapshot; midwatch snapshot --help has its options");
+        let what =
+            Shot { size: (120, 40), format: Format::Text, panel: None, timeout: Duration::from_secs(20) };
+        return snapshot(global, stage, what).await;
+    }
+    let (global, config, clock) = prepare(global, stage)?;
+    let capabilities = capabilities::detect();
+    let size = crossterm::terminal::size().unwrap_or((80, 24));
+    let state = setup::state(&global, config, &capabilities, clock.now(), size);
+    runtime::run(state, clock).await.wrap_err("could not use the terminal")?;
+    Ok(FINE)
+}
+
+/// What a snapshot shows, and how.
+struct Shot {
+    size: (u16, u16),
+    format: Format,
+    panel: Option<String>,
+    timeout: Duration,
+}
+
+async fn snapshot(global: &Global, stage: Option<&Stage>, what: Shot) -> Result<u8> {
+    let (global, config, clock) = prepare(global, stage)?;
+    let mut capabilities = capabilities::detect();
+    if matches!(what.format, Format::Svg | Format::Ansi) {
+        capabilities.depth = ui::theme::Depth::True;
+    }
+    let mut state = setup::state(&global, config, &capabilities, clock.now(), what.size);
+    if let Some(name) = &what.panel {
+        let panel = PANELS.iter().position(|p| p.noun() == name).ok_or_else(|| {
+            let names: Vec<&str> = PANELS.iter().map(|p| p.noun()).collect();
+            eyre!("no panel '{name}'; there are {}", names.join(", "))
+        })?;
+        state.view.focus = panel;
+        state.view.pages.push(Page::Panel(panel));
+    }
+    let settled = runtime::settle(&mut state, &clock, what.timeout).await;
+    state.notices.clear();
+    let document = render(&state, what.format)?;
+    std::io::stdout().write_all(document.as_bytes()).wrap_err("could not write the snapshot")?;
+    match &settled {
+        Settled::NoCluster => Ok(FAILED),
+        Settled::Waiting(feeds) => {
+            let names: Vec<&str> = feeds.iter().map(|f| f.noun()).collect();
+            eprintln!("midwatch: no answer within {} s for {}", what.timeout.as_secs(), names.join(", "));
+            Ok(FAILED)
+        }
+        Settled::Complete => Ok(verdict(&state)),
+    }
+}
+
+fn verdict(state: &State) -> u8 {
+    match state.derived.headline.health {
+        Health::Ok | Health::Progress | Health::NotConfigured => FINE,
+        Health::Warning | Health::Critical => FINDINGS,
+        Health::Unknown | Health::Stale | Health::Denied => FAILED,
+    }
+}
+
+fn render(state: &State, format: Format) -> Result<String> {
+    let mut frame = ui::draw(state);
+    midwatch::terminal::sweep::sweep(&mut frame.buffer);
+    if state.settings.ascii {
+        midwatch::terminal::sweep::asciify(&mut frame.buffer);
+    }
+    Ok(match format {
+        Format::Text => report::frame::text(&frame.buffer),
+        Format::Ansi => report::frame::ansi(&frame.buffer),
+        Format::Svg => report::frame::svg(&frame.buffer, state.settings.theme.name == "light"),
+        Format::Json => report::json::render(state).wrap_err("could not write JSON")? + "\n",
+    })
+}
+
+fn list_scenarios() -> Result<u8> {
+    let mut out = std::io::stdout();
+    for scenario in sim::scenarios() {
+        writeln!(out, "{:<22} {}", scenario.name, scenario.title)?;
+    }
+    Ok(FINE)
+}
+
+async fn simulate(scenario: &str, out: Option<PathBuf>, pods: Option<usize>, play: &Play) -> Result<u8> {
+    let stage = Stage::start(scenario, play, pods).await?;
+    let kubeconfig = match out {
+        Some(path) => {
+            write_private(&path, &stage.sim.kubeconfig_yaml())?;
+            path
+        }
+        None => stage.kubeconfig.clone(),
+    };
+    println!("kubeconfig    {}", kubeconfig.display());
+    println!("kubernetes    {}", stage.sim.kube_url());
+    println!("prometheus    {}", stage.sim.prometheus_url());
+    println!("alertmanager  {}", stage.sim.alertmanager_url());
+    println!("try           kubectl --kubeconfig {} get pods", kubeconfig.display());
+    println!("stop          ctrl-c");
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    stage.sim.stop().await;
+    Ok(FINE)
+}
+
+async fn examine(global: &Global, stage: Option<&Stage>) -> Result<u8> {
+    let (global, config, _) = prepare(global, stage)?;
+    let capabilities = capabilities::detect();
+    let mut findings = doctor::terminal(&capabilities);
+    findings.extend(doctor::examine(&setup::target(&global, &config), config).await);
+    doctor::sort(&mut findings);
+    let ascii = global.ascii || capabilities.ascii;
+    let colour = std::io::stdout().is_terminal() && capabilities.depth != ui::theme::Depth::None;
+    print!("{}", doctor::render(&findings, ascii, colour));
+    Ok(doctor::exit_code(&findings))
+}
+
+async fn configuration(global: &Global, action: &ConfigAction) -> Result<u8> {
+    match action {
+        ConfigAction::Check => match Config::load(global.config.as_deref()) {
+            Ok(config) => {
+                match &config.path {
+                    Some(path) => println!("{}: fine", path.display()),
+                    None => println!("no configuration file; the defaults are in effect"),
+                }
+                Ok(FINE)
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                Ok(FINDINGS)
+            }
+        },
+        ConfigAction::Show => {
+            let config = Config::load(global.config.as_deref())?;
+            print!("{}", config.show());
+            Ok(FINE)
+        }
+        ConfigAction::Init { .. } => Ok(FAILED),
+    }
+}
+
+/// Never over a file that is there.
+fn write_new(path: &std::path::Path, text: &str) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)
+            .wrap_err_with(|| format!("could not make {}", directory.display()))?;
+    }
+    std::fs::OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .wrap_err_with(|| {
+            format!("could not write {}; a file that is there is left as it is", path.display())
+        })
+}
+
+fn keys(global: &Global) -> Result<u8> {
+    let config = Config::load(global.config.as_deref())?;
+    let name = global.keymap.clone().or(config.keymap).unwrap_or_else(|| "default".into());
+    let keymap = setup::keymap(&name, setup::config_dir().as_deref()).map_err(|e| eyre!(e))?;
+    let mut out = std::io::stdout();
+    for (keys, doc) in ui::help::lines(&keymap, &midwatch::input::Layer::ALL) {
+        if keys.is_empty() { writeln!(out, "\n{doc}")? } else { writeln!(out, "  {keys:<26} {doc}")? }
+    }
+    Ok(FINE)
+}

@@ -38,11 +38,11 @@ pub struct Metrics {
 impl Metrics {
     pub fn new(clock: Clock) -> Arc<Self> {
         Arc::new(Self {
-            clock,
             db: RwLock::default(),
             rules: Mutex::default(),
             alertmanager: Mutex::new(Alertmanager::new(clock.now_ms())),
             alert_series: Mutex::default(),
+            clock,
         })
     }
 

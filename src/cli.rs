@@ -1,0 +1,208 @@
+//! The commands and flags. Help, completions and this file are one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER: &str = "\
+Without a terminal on standard output, midwatch prints a snapshot and says so on standard error.
+
+Exit codes:
+  0  fine
+  1  findings: something is in a warning or critical state, or the configuration has errors
+  2  could not do it: no cluster, no answer in time, bad arguments
+
+Files:
+  $XDG_CONFIG_HOME/midwatch/midwatch.toml       what can't be found out (midwatch config init)
+  $XDG_CONFIG_HOME/midwatch/themes/NAME.toml    themes over the built-in ones
+  $XDG_CONFIG_HOME/midwatch/keymaps/NAME.toml   keymaps over the built-in ones";
+
+/// The on-call engineer's cockpit for the terminal: pods, latency, errors and backups, live.
+#[derive(Debug, Parser)]
+#[command(name = "midwatch", version, after_help = AFTER, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct Global {
+    /// The kubeconfig to read, instead of $KUBECONFIG or ~/.kube/config
+    #[arg(long, value_name = "FILE", global = true)]
+    pub kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context, instead of the current one
+    #[arg(long, value_name = "NAME", global = true)]
+    pub context: Option<String>,
+    /// The namespace, instead of the context's
+    #[arg(short, long, value_name = "NAME", global = true, conflicts_with = "all_namespaces")]
+    pub namespace: Option<String>,
+    /// All namespaces
+    #[arg(short = 'A', long, global = true)]
+    pub all_namespaces: bool,
+    /// The configuration, instead of $XDG_CONFIG_HOME/midwatch/midwatch.toml
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// dark, light, high-contrast, mono, or one of your own
+    #[arg(long, value_name = "NAME", global = true)]
+    pub theme: Option<String>,
+    /// default, vim, emacs, or one of your own
+    #[arg(long, value_name = "NAME", global = true)]
+    pub keymap: Option<String>,
+    /// Show, change nothing
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Only ASCII characters
+    #[arg(long, global = true)]
+    pub ascii: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The cockpit on a simulated cluster
+    ///
+    /// Without a scenario it is calm for half a minute; then a bad deploy arrives.
+    Demo {
+        /// What goes wrong; see --list
+        scenario: Option<String>,
+        /// List the scenarios
+        #[arg(long)]
+        list: bool,
+        #[command(flatten)]
+        play: Play,
+    },
+    /// Only the simulated cluster: prints its addresses, runs until stopped
+    Sim {
+        /// What goes wrong; see midwatch demo --list
+        scenario: Option<String>,
+        /// Write the kubeconfig here, instead of a temporary file
+        #[arg(long, value_name = "FILE")]
+        kubeconfig_out: Option<PathBuf>,
+        /// Pad the cluster with quiet workloads until it has this many pods
+        #[arg(long, value_name = "N")]
+        pods: Option<usize>,
+        #[command(flatten)]
+        play: Play,
+    },
+    /// One frame, or the model as JSON, to standard output
+    Snapshot {
+        /// Of a simulated cluster in this scenario
+        #[arg(long, value_name = "SCENARIO")]
+        demo: Option<String>,
+        /// Columns and rows
+        #[arg(long, default_value = "120x40", value_parser = size)]
+        size: (u16, u16),
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        /// Only this panel, zoomed
+        #[arg(long, value_name = "NAME")]
+        panel: Option<String>,
+        /// How long to wait for everything to answer
+        #[arg(long, default_value = "20s", value_parser = duration)]
+        timeout: Duration,
+        #[command(flatten)]
+        play: Play,
+    },
+    /// What can be reached, what may be done, what the terminal can do, and what to fix
+    Doctor {
+        /// Of a simulated cluster in this scenario
+        #[arg(long, value_name = "SCENARIO")]
+        demo: Option<String>,
+    },
+    /// Write, check or show the configuration
+    Config {
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
+    /// The keys of the keymap, layer by layer
+    Keys,
+    /// A completion script for SHELL
+    Completions { shell: clap_complete::Shell },
+}
+
+/// How the simulated cluster is played.
+#[derive(Clone, Debug, Args)]
+pub struct Play {
+    /// The same seed gives the same cluster
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Simulated seconds per second
+    #[arg(long, default_value_t = 1.0, value_name = "X", value_parser = speed)]
+    pub speed: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The frame as plain text
+    Text,
+    /// The frame with colours, as a terminal takes it
+    Ansi,
+    /// The frame as a picture
+    Svg,
+    /// What is known, as JSON; the schema is in the README
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigAction {
+    /// Print a commented configuration made from what was found in the cluster
+    Init {
+        /// Write it to the configuration's place, where there is none yet
+        #[arg(long)]
+        write: bool,
+    },
+    /// Say what is wrong with the configuration
+    Check,
+    /// Print the configuration as it is in effect, with where each value comes from
+    Show,
+}
+
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let wrong = || format!("'{text}' is no size; columns x rows, such as 120x40, from 1x1 to 1000x1000");
+    let (columns, rows) = text.split_once('x').ok_or_else(wrong)?;
+    let part = |t: &str| t.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or_else(wrong);
+    Ok((part(columns)?, part(rows)?))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("'{text}' is no duration; such as 500ms, 20s, 2m");
+    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(at);
+    let n: u64 = digits.parse().map_err(|_| wrong())?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(n)),
+        "s" | "" => Ok(Duration::from_secs(n)),
+        "m" => Ok(Duration::from_secs(n.saturating_mul(60))),
+        _ => Err(wrong()),
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let wrong = || format!("'{text}' is no speed; a number from 0 to 1000");
+    text.trim_end_matches('x').parse().ok().filter(|s| (0.0..=1000.0).contains(s)).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn values_are_read_or_refused() {
+        assert_eq!(size("80x24"), Ok((80, 24)));
+        assert!(size("80").is_err() && size("0x5").is_err() && size("80x9999").is_err());
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert!(duration("2h").is_err());
+        assert_eq!(speed("10x"), Ok(10.0));
+        assert!(speed("-1").is_err());
+    }
+}

@@ -1,0 +1,123 @@
+//! Everything a key can ask for that only moves the view. What changes the cluster is an action.
+//!
+//! Help, key hints, the palette, `midwatch keys` and the keymap's errors derive from [`COMMANDS`].
+
+use serde::{Deserialize, Serialize};
+
+/// Where a binding holds. The topmost layer that is open is asked first, `Global` last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Layer {
+    Global,
+    /// Panels and pages with rows.
+    List,
+    /// The charts.
+    Chart,
+    /// A pod's page.
+    Pod,
+    /// A log.
+    Log,
+    /// A list to choose from: palette, contexts, namespaces.
+    Choice,
+    /// A line of text: filter, search.
+    Text,
+}
+
+impl Layer {
+    pub const ALL: [Self; 7] =
+        [Self::Global, Self::List, Self::Chart, Self::Pod, Self::Log, Self::Choice, Self::Text];
+
+    /// The table in a keymap file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::List => "list",
+            Self::Chart => "chart",
+            Self::Pod => "pod",
+            Self::Log => "log",
+            Self::Choice => "choice",
+            Self::Text => "text",
+        }
+    }
+}
+
+macro_rules! commands {
+    ($($variant:ident $layer:ident $name:literal $doc:literal;)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Command { $(#[doc = $doc] $variant,)* }
+
+        /// Every command: itself, the layer it belongs to, its name in keymap files, what it does.
+        pub static COMMANDS: &[(Command, Layer, &str, &str)] =
+            &[$((Command::$variant, Layer::$layer, $name, $doc),)*];
+    };
+}
+
+commands! {
+    Quit Global "quit" "quit (asks once)";
+    Help Global "help" "the keys that work here";
+    Palette Global "palette" "search everything";
+    FocusNext Global "focus-next" "next panel";
+    FocusPrevious Global "focus-previous" "previous panel";
+    Focus1 Global "focus-1" "pods";
+    Focus2 Global "focus-2" "latency";
+    Focus3 Global "focus-3" "errors";
+    Focus4 Global "focus-4" "backups";
+    Focus5 Global "focus-5" "alerts";
+    Focus6 Global "focus-6" "objectives";
+    Open Global "open" "zoom, open the selected";
+    Back Global "back" "back";
+    Refresh Global "refresh" "ask for everything now";
+    SwitchContext Global "switch-context" "switch context";
+    SwitchNamespace Global "switch-namespace" "switch namespace";
+    SwitchService Global "switch-service" "switch service";
+    NextTheme Global "next-theme" "next theme";
+    Messages Global "messages" "messages so far";
+    Redraw Global "redraw" "redraw the screen";
+    Suspend Global "suspend" "suspend to the shell";
+    Up List "up" "up";
+    Down List "down" "down";
+    PageUp List "page-up" "page up";
+    PageDown List "page-down" "page down";
+    Top List "top" "first row";
+    Bottom List "bottom" "last row";
+    Filter List "filter" "filter rows: text, !not, status=, restarts>3, age<2h";
+    SortNext List "sort-next" "sort by the next column";
+    SortReverse List "sort-reverse" "reverse the order";
+    Logs List "logs" "log of the selected pod";
+    Wider Chart "window-wider" "longer window";
+    Narrower Chart "window-narrower" "shorter window";
+    NextContainer Pod "next-container" "next container";
+    Follow Log "follow" "follow the log, or stop";
+    Previous Log "previous" "log of the container before its restart";
+    Since Log "since" "how far back: all, 1 h, 15 min, 5 min";
+    Search Log "search" "search in the log";
+    NextMatch Log "next-match" "next match";
+    PreviousMatch Log "previous-match" "previous match";
+    Wrap Log "wrap" "wrap long lines, or cut them";
+    Accept Choice "accept" "take this one";
+    Cancel Choice "cancel" "close";
+}
+
+impl Command {
+    fn entry(self) -> (Layer, &'static str, &'static str) {
+        COMMANDS
+            .iter()
+            .find(|(c, ..)| *c == self)
+            .map_or((Layer::Global, "", ""), |(_, layer, name, doc)| (*layer, name, doc))
+    }
+
+    pub fn layer(self) -> Layer {
+        self.entry().0
+    }
+
+    pub fn name(self) -> &'static str {
+        self.entry().1
+    }
+
+    pub fn doc(self) -> &'static str {
+        self.entry().2
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        COMMANDS.iter().find(|(_, _, n, _)| *n == name).map(|(c, ..)| *c)
+    }
+}

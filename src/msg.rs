@@ -1,0 +1,50 @@
+//! Everything that can happen, as plain data: the state is a fold of these.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::input::Chord;
+use crate::model::log::LogEvent;
+use crate::model::pod::PodDetail;
+use crate::model::scope::{ContextName, Scope};
+use crate::model::{Batch, Clean, Failure, Key};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Msg {
+    Key(Chord),
+    Paste(String),
+    Resize {
+        columns: u16,
+        rows: u16,
+    },
+    /// Time has passed.
+    Tick(Timestamp),
+    Batch(Batch),
+    Connected {
+        epoch: u32,
+        scope: Scope,
+    },
+    ConnectFailed {
+        epoch: u32,
+        failure: Failure,
+    },
+    Detail {
+        epoch: u32,
+        key: Key,
+        detail: Box<Result<PodDetail, Failure>>,
+    },
+    Log {
+        id: u64,
+        event: LogEvent,
+    },
+    Contexts(Result<Vec<ContextName>, Failure>),
+    Namespaces {
+        epoch: u32,
+        names: Result<Vec<Clean>, Failure>,
+    },
+    /// Continued after a suspension.
+    Resumed,
+    /// SIGTERM, SIGHUP, or the terminal is gone.
+    Terminate,
+}

@@ -1,0 +1,457 @@
+//! One way to ask an HTTP endpoint, whether it is reached directly or through the API server's
+//! service proxy: bounded in time and size, and every failure in words that say what to do next.
+//! No secret, and nothing of a URL that may hold one, gets into those words.
+
+mod access;
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+
+use crate::config::{HttpAccess, ServiceRef};
+use crate::model::{Clean, Failure, FailureKind};
+use access::{client, plain_headers, secret_header, secret_headers};
+
+/// Beyond it an answer is of no use to someone who waits for it.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// More than any answer that is asked for here; a wrong server can send without end.
+const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// Up to here a form can be a GET: servers take request lines of 8 KiB.
+const MAX_QUERY: usize = 7_000;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A server that can be asked.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// 'prometheus': also the configuration's section.
+    noun: &'static str,
+    /// What is said of where it is; without query and user.
+    place: String,
+    base: Base,
+    headers: HeaderMap,
+}
+
+#[derive(Clone)]
+enum Base {
+    Direct { client: reqwest::Client, url: Url, basic: Option<(String, SecretString)> },
+    Proxy { client: kube::Client, prefix: String, namespace: String },
+}
+
+/// What came back, whatever the status.
+pub struct Reply {
+    pub status: StatusCode,
+    pub body: Vec<u8>,
+    retry_after: Option<String>,
+    location: Option<String>,
+}
+
+impl Endpoint {
+    /// # Errors
+    /// When a secret or a certificate can't be read, or the client can't be made of it.
+    pub async fn direct(noun: &'static str, url: &str, access: &HttpAccess) -> Result<Self, Failure> {
+        let misconfigured = |happened: String| misconfigured(noun, happened);
+        let url = Url::parse(url).map_err(|e| misconfigured(format!("the URL can't be read: {e}")))?;
+        let mut headers = plain_headers(access).map_err(misconfigured)?;
+        headers.extend(secret_headers(access).await.map_err(misconfigured)?);
+        let basic = match &access.basic {
+            Some((user, source)) => {
+                Some((user.clone(), source.read().await.map_err(|e| misconfigured(e.to_string()))?))
+            }
+            None => None,
+        };
+        let client = client(access).map_err(misconfigured)?;
+        Ok(Self { noun, place: place(&url), base: Base::Direct { client, url, basic }, headers })
+    }
+
+    /// # Errors
+    /// When a secret header can't be read.
+    pub async fn proxied(
+        noun: &'static str,
+        client: kube::Client,
+        service: &ServiceRef,
+        access: &HttpAccess,
+    ) -> Result<Self, Failure> {
+        let misconfigured = |happened: String| misconfigured(noun, happened);
+        let mut headers = plain_headers(access).map_err(misconfigured)?;
+        for (name, source) in &access.headers {
+            headers.extend([secret_header(name, "", source).await.map_err(misconfigured)?]);
+        }
+        let scheme = if service.https { "https:" } else { "" };
+        let ServiceRef { namespace, name, port, prefix, .. } = service;
+        let prefix = format!("/api/v1/namespaces/{namespace}/services/{scheme}{name}:{port}/proxy{prefix}");
+        let place = format!("{service} through the API server");
+        Ok(Self { noun, place, base: Base::Proxy { client, prefix, namespace: namespace.clone() }, headers })
+    }
+
+    /// Where it is, for people.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// # Errors
+    /// When there is no answer, or one that is not a success with JSON of this shape in it.
+    pub async fn get_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, Failure> {
+        let reply = self.send(Method::GET, path, query).await?;
+        if reply.status.is_success() { self.json(path, &reply) } else { Err(self.refused(path, &reply)) }
+    }
+
+    /// Sends `form` as a POST; through the proxy as a GET where it fits, since that takes the
+    /// verb get on services/proxy, and a POST would take create.
+    ///
+    /// # Errors
+    /// When there is no answer; a refusal is a reply.
+    pub async fn post_form(&self, path: &str, form: &[(&str, &str)]) -> Result<Reply, Failure> {
+        let fits = encode(form).len() <= MAX_QUERY;
+        let method = if matches!(self.base, Base::Proxy { .. }) && fits { Method::GET } else { Method::POST };
+        self.send(method, path, form).await
+    }
+
+    /// Asks for the URL itself, with its query as configured; for [`Endpoint::direct`].
+    ///
+    /// # Errors
+    /// When there is no answer; a refusal is a reply.
+    pub async fn visit(&self) -> Result<Reply, Failure> {
+        self.send(Method::GET, "", &[]).await
+    }
+
+    /// # Errors
+    /// When the body is not JSON of this shape.
+    pub fn json<T: DeserializeOwned>(&self, path: &str, reply: &Reply) -> Result<T, Failure> {
+        serde_json::from_slice(&reply.body).map_err(|e| {
+            let what = if reply.body.trim_ascii_start().starts_with(b"<") { "HTML" } else { "something" };
+            self.failure(
+                FailureKind::ServerError,
+                path,
+                format!("it answered with {what} that can't be read: {e}"),
+                "check that it is the right address, with its path prefix",
+            )
+        })
+    }
+
+    async fn send(&self, method: Method, path: &str, params: &[(&str, &str)]) -> Result<Reply, Failure> {
+        let asked = async {
+            match &self.base {
+                Base::Direct { client, url, basic } => {
+                    let mut url = url.clone();
+                    if !path.is_empty() {
+                        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+                    }
+                    let mut request = client.request(method.clone(), url).headers(self.headers.clone());
+                    if let Some((user, password)) = basic {
+                        request = request.basic_auth(user, Some(password.expose_secret()));
+                    }
+                    send_direct(request, method, params).await
+                }
+                Base::Proxy { client, prefix, .. } => {
+                    self.send_proxied(client, prefix, method, path, params).await
+                }
+            }
+        };
+        let reply = match tokio::time::timeout(TIMEOUT, asked).await {
+            Ok(reply) => reply,
+            Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
+        };
+        reply.map_err(|happened| {
+            let next = match &self.base {
+                Base::Direct { .. } => format!("check [{}] url, the network and the certificate", self.noun),
+                Base::Proxy { .. } => "check that the API server answers".to_owned(),
+            };
+            self.failure(FailureKind::Unreachable, path, happened, &next)
+        })
+    }
+
+    async fn send_proxied(
+        &self,
+        client: &kube::Client,
+        prefix: &str,
+        method: Method,
+        path: &str,
+        params: &[(&str, &str)],
+    ) -> Result<Reply, String> {
+        let form = encode(params);
+        let (uri, body) = match (method == Method::POST, form.is_empty()) {
+            (true, _) => (format!("{prefix}{path}"), form),
+            (false, true) => (format!("{prefix}{path}"), String::new()),
+            (false, false) => (format!("{prefix}{path}?{form}"), String::new()),
+        };
+        let mut request = Request::builder().method(method.clone()).uri(uri);
+        if method == Method::POST {
+            request = request.header(header::CONTENT_TYPE, FORM);
+        }
+        let mut request =
+            request.body(kube::client::Body::from(body.into_bytes())).map_err(|e| e.to_string())?;
+        request.headers_mut().extend(self.headers.clone());
+        let response = client.send(request).await.map_err(|e| cause(&e))?;
+        let (parts, body) = response.into_parts();
+        Ok(Reply::new(parts.status, &parts.headers, bounded(body).await?))
+    }
+
+    /// A status that is not a success, in words.
+    pub fn refused(&self, path: &str, reply: &Reply) -> Failure {
+        let code = reply.status.as_u16();
+        let said = reply.message();
+        let section = self.noun;
+        let (kind, next) = match (code, &self.base) {
+            (401, Base::Direct { .. }) => {
+                (FailureKind::Unauthenticated, format!("set or renew [{section}] bearer or basic"))
+            }
+            (401, Base::Proxy { .. }) => (
+                FailureKind::Unauthenticated,
+                format!("the proxy can't carry credentials: port-forward it and set [{section}] url"),
+            ),
+            (403, Base::Proxy { namespace, .. }) => (
+                FailureKind::Denied,
+                format!("ask for 'get services/proxy' in {namespace}, or set [{section}] url"),
+            ),
+            (403, Base::Direct { .. }) => {
+                (FailureKind::Denied, "ask for access, or use other credentials".into())
+            }
+            (404, _) => (
+                FailureKind::Absent,
+                format!("check [{section}] url or service, and its path prefix (/prometheus for Mimir)"),
+            ),
+            (429, _) => {
+                let wait = reply.retry_after.as_deref().unwrap_or("a while");
+                (FailureKind::Throttled, format!("it asks to wait {wait}"))
+            }
+            (502..=504, _) => {
+                (FailureKind::Unreachable, format!("check that {section}'s own pods are ready"))
+            }
+            (300..=399, _) => {
+                let to = reply.location.as_deref().unwrap_or("elsewhere");
+                (
+                    FailureKind::ServerError,
+                    format!("it redirects to {to}: set [{section}] url to where it is"),
+                )
+            }
+            _ => (FailureKind::ServerError, format!("look at {section}'s own logs")),
+        };
+        self.failure(kind, path, format!("{code}: {said}"), &next)
+    }
+
+    pub fn failure(&self, kind: FailureKind, path: &str, happened: String, next: &str) -> Failure {
+        let tried = format!("ask {} at {} for {path}", self.noun, self.place);
+        Failure { kind, tried: Clean::new(&tried), happened: Clean::new(&happened), next: Clean::new(next) }
+    }
+}
+
+impl Reply {
+    fn new(status: StatusCode, headers: &HeaderMap, body: Vec<u8>) -> Self {
+        let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
+        let retry_after =
+            text(header::RETRY_AFTER).map(|s| format!("{} s", s.chars().take(40).collect::<String>()));
+        // The host only: what a login page gets in its query is not for the screen.
+        let location = text(header::LOCATION).map(|to| match Url::parse(to) {
+            Ok(url) => url.host_str().unwrap_or("elsewhere").to_owned(),
+            Err(_) => "a path of its own".to_owned(),
+        });
+        Self { status, body, retry_after, location }
+    }
+
+    /// What the server says went wrong: the message of a JSON error (Kubernetes', Prometheus'),
+    /// else the first line of a text.
+    fn message(&self) -> String {
+        let json: Option<serde_json::Value> = serde_json::from_slice(&self.body).ok();
+        let field = |name: &str| json.as_ref()?.get(name)?.as_str().map(str::to_owned);
+        let text = match field("message").or_else(|| field("error")) {
+            Some(message) => message,
+            None if self.body.trim_ascii_start().starts_with(b"<") => String::new(),
+            None => String::from_utf8_lossy(&self.body[..self.body.len().min(2_000)]).into_owned(),
+        };
+        let line = text.trim().lines().next().unwrap_or("");
+        let line: String = line.chars().take(300).collect();
+        let known = self.status.canonical_reason().unwrap_or("refused");
+        if line.is_empty() { known.to_owned() } else { line }
+    }
+}
+
+async fn send_direct(
+    request: reqwest::RequestBuilder,
+    method: Method,
+    params: &[(&str, &str)],
+) -> Result<Reply, String> {
+    let request = if method == Method::POST {
+        request.header(header::CONTENT_TYPE, FORM).body(encode(params))
+    } else {
+        request.query(params)
+    };
+    let response = request.send().await.map_err(|e| cause(&e.without_url()))?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = bounded(reqwest::Body::from(response)).await?;
+    Ok(Reply::new(status, &headers, body))
+}
+
+fn encode(params: &[(&str, &str)]) -> String {
+    let mut url = reqwest::Url::parse("http://x/").ok();
+    let Some(url) = url.as_mut() else { return String::new() };
+    url.query_pairs_mut().extend_pairs(params);
+    url.query().unwrap_or("").to_owned()
+}
+
+async fn bounded<B>(body: B) -> Result<Vec<u8>, String>
+where
+    B: http_body::Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(collected) => Ok(collected.to_bytes().to_vec()),
+        Err(e) => Err(format!("its answer broke off: {}", cause(e.as_ref()))),
+    }
+}
+
+/// The innermost cause: 'connection refused' instead of 'error sending request'.
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string().chars().take(300).collect()
+}
+
+/// Scheme, host, port and path: a query may hold a token.
+fn place(url: &Url) -> String {
+    let port = url.port().map_or(String::new(), |p| format!(":{p}"));
+    let path = url.path().trim_end_matches('/');
+    format!("{}://{}{port}{path}", url.scheme(), url.host_str().unwrap_or("?"))
+}
+
+fn misconfigured(noun: &str, happened: String) -> Failure {
+    Failure {
+        kind: FailureKind::Unauthenticated,
+        tried: Clean::new(&format!("make ready to ask {noun}")),
+        happened: Clean::new(&happened),
+        next: Clean::new(&format!("correct [{noun}] in midwatch.toml")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::http::HeaderMap as Headers;
+    use axum::routing::{any, get};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::secret::SecretSource;
+    use crate::sources::testing::serve;
+
+    fn bearer(secret: &str) -> HttpAccess {
+        let command = ["printf", "%s", secret].map(String::from).to_vec();
+        HttpAccess { bearer: Some(SecretSource::Command(command)), ..HttpAccess::default() }
+    }
+
+    async fn open(url: &str, access: &HttpAccess) -> Endpoint {
+        Endpoint::direct("prometheus", url, access).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn credentials_and_headers_are_sent_under_the_prefix() {
+        let echo = |headers: Headers, uri: axum::http::Uri| async move {
+            let header = |name: &str| headers.get(name).map(|v| v.to_str().unwrap_or("").to_owned());
+            axum::Json(json!([uri.to_string(), header("authorization"), header("x-scope-orgid")]))
+        };
+        let url = serve(Router::new().route("/prometheus/api/v1/query", get(echo))).await;
+        let mut access = bearer("t0ken");
+        access.plain_headers.push(("X-Scope-OrgID".into(), "shop".into()));
+        let endpoint = open(&format!("{url}/prometheus/"), &access).await;
+        let got: Value = endpoint.get_json("/api/v1/query", &[("query", "a{b=\"c d\"}")]).await.unwrap();
+        assert_eq!(
+            got,
+            json!(["/prometheus/api/v1/query?query=a%7Bb%3D%22c+d%22%7D", "Bearer t0ken", "shop"])
+        );
+        let password = SecretSource::Command(["printf", "open sesame"].map(String::from).to_vec());
+        let access = HttpAccess { basic: Some(("aladdin".into(), password)), ..HttpAccess::default() };
+        let got: Value =
+            open(&format!("{url}/prometheus"), &access).await.get_json("/api/v1/query", &[]).await.unwrap();
+        assert_eq!(got[1], "Basic YWxhZGRpbjpvcGVuIHNlc2FtZQ==", "the pair of RFC 7617");
+    }
+
+    #[tokio::test]
+    async fn refusals_are_told_apart_and_say_what_to_do() {
+        let app = Router::new().route(
+            "/{code}",
+            any(|axum::extract::Path(code): axum::extract::Path<u16>| async move {
+                let status = axum::http::StatusCode::from_u16(code).unwrap();
+                let headers = [("retry-after", "7"), ("location", "https://login.example.com/?secret=x")];
+                (status, headers, axum::Json(json!({"status": "error", "error": "no\u{1b}[2J such"})))
+            }),
+        );
+        let endpoint = open(&serve(app).await, &bearer("t0ken")).await;
+        for (code, kind, next) in [
+            (401, FailureKind::Unauthenticated, "bearer"),
+            (403, FailureKind::Denied, "credentials"),
+            (404, FailureKind::Absent, "prefix"),
+            (429, FailureKind::Throttled, "7 s"),
+            (503, FailureKind::Unreachable, "pods"),
+            (500, FailureKind::ServerError, "logs"),
+            (302, FailureKind::ServerError, "login.example.com"),
+        ] {
+            let failure = endpoint.get_json::<Value>(&format!("/{code}"), &[]).await.unwrap_err();
+            assert_eq!(failure.kind, kind, "{failure:?}");
+            assert!(failure.next.contains(next), "{failure:?}");
+            assert!(failure.happened.starts_with(&code.to_string()), "{failure:?}");
+            let all = format!("{failure:?}");
+            assert!(!all.contains("t0ken") && !all.contains('\x1b') && !all.contains("secret=x"), "{all}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_answer_and_no_json_are_failures_without_the_url_s_query() {
+        let closed = "http://127.0.0.1:1/base?token=hunter2";
+        let failure =
+            open(closed, &HttpAccess::default()).await.get_json::<Value>("/x", &[]).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Unreachable);
+        assert!(failure.happened.to_lowercase().contains("refused"), "{failure:?}");
+        assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
+        let login = Router::new().route("/x", get(|| async { axum::response::Html("<html>Log in</html>") }));
+        let endpoint = open(&serve(login).await, &HttpAccess::default()).await;
+        let failure = endpoint.get_json::<Value>("/x", &[]).await.unwrap_err();
+        assert!(failure.happened.contains("HTML"), "{failure:?}");
+    }
+
+    #[tokio::test]
+    async fn an_endless_answer_is_cut_off() {
+        let chunk = axum::body::Bytes::from(vec![b'x'; 4 << 20]);
+        let app = Router::new().route(
+            "/x",
+            get(move || async move {
+                let endless = futures::stream::repeat_with(move || Ok::<_, std::io::Error>(chunk.clone()));
+                axum::body::Body::from_stream(endless)
+            }),
+        );
+        let endpoint = open(&serve(app).await, &HttpAccess::default()).await;
+        let failure = endpoint.get_json::<Value>("/x", &[]).await.unwrap_err();
+        assert!(failure.happened.contains("broke off"), "{failure:?}");
+    }
+
+    #[tokio::test]
+    async fn the_service_proxy_is_asked_with_get() {
+        let app = Router::new().route(
+            "/api/v1/namespaces/monitoring/services/https:prom:web/proxy/api/v1/query",
+            any(|request: axum::extract::Request| async move {
+                axum::Json(json!(format!("{} {}", request.method(), request.uri().query().unwrap_or(""))))
+            }),
+        );
+        let config = kube::Config::new(serve(app).await.parse().unwrap());
+        let client = kube::Client::try_from(config).unwrap();
+        let service = "monitoring/https:prom:web".parse().unwrap();
+        let endpoint =
+            Endpoint::proxied("prometheus", client, &service, &HttpAccess::default()).await.unwrap();
+        let reply = endpoint.post_form("/api/v1/query", &[("query", "up")]).await.unwrap();
+        assert_eq!(endpoint.json::<String>("/api/v1/query", &reply).unwrap(), "GET query=up");
+        let failure = endpoint.get_json::<Value>("/nothing", &[]).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Absent);
+        assert!(failure.tried.contains("monitoring/https:prom:web through the API server"), "{failure:?}");
+    }
+}

@@ -1,0 +1,70 @@
+//! Kubernetes: one feed a kind over an own watch engine, and what is asked for when a page is
+//! opened (a pod's detail, its log).
+//!
+//! `feed`, `list`, `watch` and `sink` are the engine; `api`, `lines` and `trouble` carry its
+//! requests; every other file is a kind: what is read of its objects, and what becomes of them.
+
+pub mod api;
+pub mod autoscalers;
+pub mod backoff;
+mod backup;
+pub mod certificates;
+mod check;
+pub mod controllerrevisions;
+pub mod cronjobs;
+pub mod daemonsets;
+pub mod deployments;
+pub mod detail;
+pub mod events;
+mod feed;
+pub mod jobs;
+mod kind;
+mod lines;
+pub mod list;
+pub mod logs;
+mod meta;
+pub mod nodes;
+pub mod pods;
+mod quantity;
+pub mod replicasets;
+mod revision;
+pub mod server;
+mod sink;
+pub mod statefulsets;
+pub mod trouble;
+pub mod usage;
+pub mod velero;
+mod watch;
+mod workload;
+
+#[cfg(test)]
+mod engine_tests;
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+pub mod testing;
+
+use futures::future::BoxFuture;
+
+use crate::model::FeedId;
+use crate::sources::{Context, Finding, Source};
+use kind::Kind;
+
+/// Every kind is a source.
+impl<K: Kind> Source for K {
+    fn noun(&self) -> &'static str {
+        K::FEED.noun()
+    }
+
+    fn feeds(&self) -> &'static [FeedId] {
+        K::FEEDS
+    }
+
+    fn run(&self, context: Context) -> BoxFuture<'static, ()> {
+        Box::pin(feed::run::<K>(context, feed::Timing::default()))
+    }
+
+    fn check(&self, context: Context) -> BoxFuture<'static, Vec<Finding>> {
+        Box::pin(async move { vec![check::kind::<K>(&context).await] })
+    }
+}

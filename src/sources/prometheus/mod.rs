@@ -1,0 +1,217 @@
+//! The service's signals from Prometheus, or whatever speaks its API: found or configured, asked
+//! by the convention that its series follow, each signal with an outcome of its own.
+
+mod client;
+mod convention;
+#[cfg(test)]
+mod fake;
+mod promql;
+mod round;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::discover::{self, Role};
+use super::pace::Pace;
+use super::{Context, Finding, Session, Source, Wants};
+use crate::config::Config;
+use crate::model::{Change, Clean, Failure, FeedId, Health};
+use client::Client;
+use convention::{Detected, Focus};
+use round::Due;
+
+/// The usual scrape interval: asking more often gives nothing new.
+const EVERY: Duration = Duration::from_secs(15);
+
+/// How often the queries over days are asked, and the conventions looked for again.
+const SLOW: Duration = Duration::from_secs(300);
+
+/// As long as no convention was found: the service may just be starting.
+const DETECT_AGAIN: Duration = Duration::from_secs(60);
+
+/// More are not picked from a list.
+const MOST_SERVICES: usize = 500;
+
+pub struct Prometheus;
+
+impl Source for Prometheus {
+    fn noun(&self) -> &'static str {
+        "prometheus"
+    }
+
+    fn feeds(&self) -> &'static [FeedId] {
+        &[FeedId::Signals]
+    }
+
+    fn run(&self, context: Context) -> BoxFuture<'static, ()> {
+        Box::pin(run(context))
+    }
+
+    fn check(&self, context: Context) -> BoxFuture<'static, Vec<Finding>> {
+        Box::pin(check(context))
+    }
+}
+
+/// A Prometheus that answers, and what was found out of it.
+struct Watched {
+    client: Client,
+    detected: Detected,
+    detected_at: Instant,
+    slow_at: Option<Instant>,
+}
+
+async fn run(context: Context) {
+    let mut pace = Pace::default();
+    let mut first = true;
+    while !context.stop.is_cancelled() {
+        let seen = context.refresh();
+        let failure = tokio::select! {
+            () = context.stop.cancelled() => return,
+            failure = watch(&context, &mut first, &mut pace) => failure,
+        };
+        let wait = pace.after(failure.kind);
+        if !context.send(FeedId::Signals, vec![Change::Failed(failure)]).await {
+            return;
+        }
+        context.pause(wait, seen).await;
+    }
+}
+
+/// Asks round after round until something breaks.
+async fn watch(context: &Context, first: &mut bool, pace: &mut Pace) -> Failure {
+    let mut wants_seen = context.wants.clone();
+    let mut watched = match open(context).await {
+        Ok(watched) => watched,
+        Err(failure) => return failure,
+    };
+    let mut due = Due::Everything;
+    loop {
+        let wants = *wants_seen.borrow_and_update();
+        if let Err(failure) = watched.redetect(context).await {
+            return failure;
+        }
+        let started = Instant::now();
+        let asked = tokio::select! {
+            asked = watched.round(context, wants, due, first) => asked,
+            // A new window makes what is being asked useless.
+            changed = wants_seen.changed() => {
+                if changed.is_err() { std::future::pending::<()>().await }
+                due = Due::Everything;
+                continue;
+            }
+        };
+        if let Err(failure) = asked {
+            return failure;
+        }
+        pace.reset();
+        due = wait(&mut wants_seen, wants, started + EVERY).await;
+    }
+}
+
+/// Until the next round, or until the screen wants something else; then only what that changes.
+async fn wait(wants_seen: &mut tokio::sync::watch::Receiver<Wants>, last: Wants, until: Instant) -> Due {
+    tokio::select! {
+        () = tokio::time::sleep_until(until) => Due::Quick,
+        changed = wants_seen.changed() => {
+            if changed.is_err() {
+                tokio::time::sleep_until(until).await;
+            }
+            if wants_seen.borrow().refresh != last.refresh { Due::Everything } else { Due::Charts }
+        }
+    }
+}
+
+async fn open(context: &Context) -> Result<Watched, Failure> {
+    let (endpoint, _) =
+        discover::open(Role::Prometheus, &context.session, &context.config, &context.found).await?;
+    let client = Client { endpoint };
+    let detected = convention::detect(&client, &focus(&context.session, &context.config)).await?;
+    Ok(Watched { client, detected, detected_at: Instant::now(), slow_at: None })
+}
+
+fn focus(session: &Session, config: &Config) -> Focus {
+    let scope = &session.scope;
+    let service = scope.service.as_ref().map(ToString::to_string).or_else(|| config.service.clone());
+    Focus {
+        namespace: scope.namespace.as_ref().map(ToString::to_string),
+        service: service.filter(|s| !s.is_empty()),
+        matchers: config.prometheus.matchers.clone(),
+    }
+}
+
+/// The services that have series, for the switcher: at most [`MOST_SERVICES`], in order.
+///
+/// # Errors
+/// When there is no Prometheus, or it can't be asked.
+pub async fn services(session: &Session, config: &Config) -> Result<Vec<Clean>, Failure> {
+    let (endpoint, _) =
+        discover::open(Role::Prometheus, session, config, &discover::Shared::default()).await?;
+    let client = Client { endpoint };
+    let focus = Focus { service: None, ..focus(session, config) };
+    let mut names = convention::services(&client, &focus).await?;
+    names.truncate(MOST_SERVICES);
+    Ok(names.iter().map(|name| Clean::new(name)).collect())
+}
+
+impl Watched {
+    async fn redetect(&mut self, context: &Context) -> Result<(), Failure> {
+        let complete = self.detected.requests.is_some() && self.detected.latency.is_some();
+        let every = if complete { SLOW } else { DETECT_AGAIN };
+        if self.detected_at.elapsed() >= every {
+            self.detected =
+                convention::detect(&self.client, &focus(&context.session, &context.config)).await?;
+            self.detected_at = Instant::now();
+        }
+        Ok(())
+    }
+}
+
+async fn check(context: Context) -> Vec<Finding> {
+    let opened = discover::open(Role::Prometheus, &context.session, &context.config, &context.found).await;
+    let (client, how) = match opened {
+        Ok((endpoint, how)) => (Client { endpoint }, how),
+        Err(failure) => return vec![Finding::of_failure("prometheus", &failure)],
+    };
+    let focus = focus(&context.session, &context.config);
+    let detected = match convention::detect(&client, &focus).await {
+        Ok(detected) => detected,
+        Err(failure) => return vec![Finding::of_failure("prometheus", &failure)],
+    };
+    let tried = format!("{}, {how}", client.endpoint.place());
+    let mut findings = Vec::new();
+    for (what, measured) in [("requests and errors", &detected.requests), ("latency", &detected.latency)] {
+        findings.push(match measured {
+            Some(m) => Finding {
+                health: if m.note.is_some() || m.errors.is_none() && what != "latency" {
+                    Health::Warning
+                } else {
+                    Health::Ok
+                },
+                subject: format!("prometheus: {what}"),
+                tried: tried.clone(),
+                found: match &m.note {
+                    Some(note) => format!("{} ({} convention); {note}", m.metric, m.convention),
+                    None => {
+                        format!("{} ({} convention)", promql::selector(m.metric, &m.matchers), m.convention)
+                    }
+                },
+                next: m.note.as_ref().map(|_| "set [prometheus] matchers".to_owned()),
+            },
+            None => Finding {
+                health: Health::Unknown,
+                subject: format!("prometheus: {what}"),
+                tried: tried.clone(),
+                found: format!(
+                    "no series of a known convention in {}",
+                    focus.namespace.as_deref().unwrap_or("any namespace")
+                ),
+                next: Some("set [prometheus.queries], or check that the service is scraped".into()),
+            },
+        });
+    }
+    findings
+}

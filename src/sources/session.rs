@@ -1,0 +1,196 @@
+//! The connection to one cluster: kubeconfig → client, scope and names.
+
+mod kubeconfig;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use http::header::USER_AGENT;
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use tokio::sync::Notify;
+
+use super::kubernetes::{
+    api, list,
+    trouble::{Ask, Trouble, root_cause},
+};
+pub use crate::model::scope::{ContextName, NamespaceChoice, Scope, Target};
+use crate::model::{Clean, Failure, FailureKind};
+
+/// Enough for a connection across the world, and short enough for someone who waits.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A backstop for half-open connections; every request of ours gives up sooner ([`api::PATIENCE`]).
+const READ_TIMEOUT: Duration = Duration::from_secs(35);
+
+/// How long a credential plugin may take: a browser login can't be waited for here.
+const PLUGIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client that only reads, and the scope it was made for. Mutating clients are made elsewhere.
+pub struct Session {
+    pub client: kube::Client,
+    pub scope: Scope,
+    pub target: Target,
+    version: OnceLock<ServerVersion>,
+    reached: Notify,
+}
+
+/// What `/version` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerVersion {
+    pub major: u32,
+    pub minor: u32,
+    /// 'v1.36.0'.
+    pub git: Clean,
+}
+
+impl Session {
+    pub fn new(client: kube::Client, scope: Scope, target: Target) -> Self {
+        Self { client, scope, target, version: OnceLock::new(), reached: Notify::new() }
+    }
+
+    /// Asked for until it is known once; those who ask at the same time don't wait for each other.
+    pub async fn server_version(&self) -> Result<&ServerVersion, Trouble> {
+        if let Some(known) = self.version.get() {
+            return Ok(known);
+        }
+        let version = fetch_version(&self.client).await?;
+        Ok(self.version.get_or_init(|| version))
+    }
+}
+
+impl Session {
+    /// A feed that could not reach the server has reached it: the others need not wait any longer.
+    pub fn tell_reached(&self) {
+        self.reached.notify_waiters();
+    }
+
+    /// Returns when the next feed tells so.
+    pub async fn until_reached(&self) {
+        self.reached.notified().await;
+    }
+}
+
+async fn fetch_version(client: &kube::Client) -> Result<ServerVersion, Trouble> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Wire {
+        major: String,
+        minor: String,
+        git_version: Clean,
+    }
+    let wire: Wire = api::json(client, "/version").await?;
+    // Some vendors write the minor version as '34+'.
+    let number = |text: &str| text.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
+    Ok(ServerVersion { major: number(&wire.major), minor: number(&wire.minor), git: wire.git_version })
+}
+
+/// Reads the kubeconfig and makes the client. Nothing is asked of the server yet; a credential
+/// plugin, where the kubeconfig names one, is run.
+///
+/// # Errors
+/// The kubeconfig can't be read or has no such context, or the credentials can't be had.
+pub async fn connect(target: &Target) -> Result<Session, Failure> {
+    let wanted = target.clone();
+    let loaded = blocking(move || kubeconfig::load(&wanted)).await??;
+    let (config, scope) = match loaded {
+        Some(kubeconfig) => from_kubeconfig(kubeconfig, target).await?,
+        None => in_cluster(target)?,
+    };
+    // The plugin runs inside, and blocks.
+    let made = blocking(move || kube::Client::try_from(config).map_err(|error| broken(&error)));
+    let client = tokio::time::timeout(PLUGIN_TIMEOUT, made).await.map_err(|_| Failure {
+        kind: FailureKind::Unauthenticated,
+        tried: Clean::new("get credentials"),
+        happened: Clean::new(&format!(
+            "the credential plugin took longer than {} s",
+            PLUGIN_TIMEOUT.as_secs()
+        )),
+        next: Clean::new("log in outside of midwatch, then try again"),
+    })???;
+    Ok(Session::new(client, scope, target.clone()))
+}
+
+/// The contexts that can be switched to, in the kubeconfig's order.
+///
+/// # Errors
+/// The kubeconfig can't be read. In a cluster without one the list is empty.
+pub fn contexts(target: &Target) -> Result<Vec<ContextName>, Failure> {
+    Ok(kubeconfig::load(target)?.map(|config| kubeconfig::names(&config, target)).unwrap_or_default())
+}
+
+/// The names of the namespaces, at most 10,000.
+///
+/// # Errors
+/// As the API server has it: often 403 for those who may see only their own.
+pub async fn namespaces(session: &Session) -> Result<Vec<Clean>, Failure> {
+    let ask = Ask { verb: "list", resource: "namespaces".into(), namespace: None };
+    list::names(&session.client, "/api/v1/namespaces").await.map_err(|trouble| trouble.failure(&ask))
+}
+
+async fn from_kubeconfig(mut kubeconfig: Kubeconfig, target: &Target) -> Result<(Config, Scope), Failure> {
+    kubeconfig::silence_plugins(&mut kubeconfig);
+    let scope = kubeconfig::scope(&kubeconfig, target)?;
+    let options =
+        KubeConfigOptions { context: Some(scope.context.to_string()), ..KubeConfigOptions::default() };
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .map_err(|error| kubeconfig::failure(None, &error))?;
+    Ok((tuned(config), scope))
+}
+
+fn in_cluster(target: &Target) -> Result<(Config, Scope), Failure> {
+    let config = Config::incluster().map_err(|error| Failure {
+        kind: FailureKind::NotConfigured,
+        tried: Clean::new("find a cluster: $KUBECONFIG, ~/.kube/config, the pod's service account"),
+        happened: Clean::new(&root_cause(&error)),
+        next: Clean::new("name one with --kubeconfig, or try 'midwatch demo'"),
+    })?;
+    let namespace = kubeconfig::namespace_of(&target.namespace, Some(&config.default_namespace));
+    let scope = Scope {
+        context: Clean::new("in-cluster"),
+        cluster: Clean::new(config.cluster_url.host().unwrap_or("in-cluster")),
+        namespace,
+        service: target.service.as_deref().map(Clean::new),
+        user: Clean::new("service account"),
+    };
+    Ok((tuned(config), scope))
+}
+
+/// kube's defaults would hide the truth: they retry up to 15 times over minutes, and wait for
+/// ever on a connection that is only half there.
+fn tuned(mut config: Config) -> Config {
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
+    config.write_timeout = Some(READ_TIMEOUT);
+    // Else the idle time of a pooled connection counts against its next answer.
+    config.reset_reader_on_write = true;
+    config.default_retry = false;
+    let agent = http::HeaderValue::from_static(concat!("midwatch/", env!("CARGO_PKG_VERSION")));
+    config.headers.push((USER_AGENT, agent));
+    config
+}
+
+fn broken(error: &kube::Error) -> Failure {
+    let trouble = Trouble::of(error);
+    let credentials = matches!(trouble, Trouble::Credentials(_));
+    let ask = Ask { verb: "get", resource: "credentials".into(), namespace: None };
+    let mut failure = trouble.failure(&ask);
+    failure.tried = Clean::new("make a client from the kubeconfig");
+    if !credentials {
+        failure.kind = FailureKind::NotConfigured;
+        failure.next = Clean::new("check the cluster and user that the context names in the kubeconfig");
+    }
+    failure
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Failure {
+        kind: FailureKind::NotConfigured,
+        tried: Clean::new("read the kubeconfig"),
+        happened: Clean::new(&error.to_string()),
+        next: Clean::new("report it: this is a fault of midwatch"),
+    })
+}
+
+#[cfg(test)]
+mod tests;

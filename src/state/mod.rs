@@ -1,0 +1,152 @@
+//! The only truth. `update` changes it, `draw` is a function of it; it does no I/O, and time is a
+//! field of it.
+
+pub mod changes;
+pub mod derived;
+pub mod known;
+pub mod log;
+pub mod measures;
+pub mod pods;
+pub mod probed;
+pub mod view;
+pub mod words;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::config::Config;
+use crate::input::{Keymap, Layer};
+use crate::model::scope::{Scope, Target};
+use crate::model::signal::{Signal, SignalId};
+use crate::model::{Failure, FeedId, Health};
+use crate::ui::theme::Theme;
+pub use derived::Derived;
+pub use known::{Dirty, Known};
+pub use view::{Overlay, Page, View};
+
+/// How the program was set up; it doesn't change by what is observed.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub config: Arc<Config>,
+    pub keymap: Keymap,
+    pub theme: Theme,
+    /// Themes to go through with the 'next theme' key.
+    pub themes: Vec<Theme>,
+    pub ascii: bool,
+    pub read_only: bool,
+}
+
+/// What stands between us and the cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Connection {
+    /// The kubeconfig is being read, the client made.
+    Opening,
+    Open,
+    /// There is no cluster to ask: no kubeconfig, no such context.
+    Failed(Failure),
+}
+
+/// A message of the program itself, kept: what vanished after five seconds was never read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    pub at: Timestamp,
+    pub health: Health,
+    pub text: String,
+}
+
+/// Messages kept for the messages page.
+const MAX_NOTICES: usize = 200;
+
+#[derive(Clone, Debug)]
+pub struct State {
+    pub settings: Settings,
+    pub now: Timestamp,
+    /// When the scope was entered; feeds that have not answered are judged from here.
+    pub entered: Timestamp,
+    pub target: Target,
+    pub scope: Scope,
+    /// Goes up with every change of scope; batches of older ones are dropped.
+    pub epoch: u32,
+    pub connection: Connection,
+    pub known: Known,
+    pub derived: Derived,
+    /// Signals that health probes stand in for, where there is no Prometheus.
+    pub probed: BTreeMap<SignalId, Signal>,
+    pub dirty: Dirty,
+    pub view: View,
+    pub notices: VecDeque<Notice>,
+    /// Columns and rows.
+    pub size: (u16, u16),
+}
+
+impl State {
+    pub fn new(settings: Settings, target: Target, now: Timestamp, size: (u16, u16)) -> Self {
+        let window = view::Window::nearest(settings.config.window);
+        let mut state = Self {
+            settings,
+            now,
+            entered: now,
+            target,
+            scope: Scope::default(),
+            epoch: 0,
+            connection: Connection::Opening,
+            known: Known::default(),
+            derived: Derived::default(),
+            probed: BTreeMap::new(),
+            dirty: Dirty { pods: true, rest: true },
+            view: View::new(window),
+            notices: VecDeque::new(),
+            size,
+        };
+        state.settle();
+        state
+    }
+
+    /// Derives anew what the messages since the last call have made outdated.
+    pub fn settle(&mut self) {
+        let dirty = std::mem::take(&mut self.dirty);
+        if dirty.pods {
+            self.derived.pods = pods::derive(self);
+        }
+        if dirty.pods || dirty.rest {
+            self.probed = probed::derive(self);
+            let derived = derived::derive(self);
+            self.derived = Derived { pods: std::mem::take(&mut self.derived.pods), ..derived };
+        }
+        view::keep_selection(self);
+    }
+
+    pub fn notice(&mut self, health: Health, text: impl Into<String>) {
+        if self.notices.len() == MAX_NOTICES {
+            self.notices.pop_front();
+        }
+        self.notices.push_back(Notice { at: self.now, health, text: text.into() });
+    }
+
+    pub fn feed_health(&self, feed: FeedId) -> Health {
+        match &self.connection {
+            Connection::Failed(_) if self.known.status(feed).ready_at.is_none() => Health::Unknown,
+            _ => self.known.status(feed).health(feed, self.now),
+        }
+    }
+
+    /// The layers that are asked for a key now, topmost first.
+    pub fn layers(&self) -> Vec<Layer> {
+        match &self.view.overlay {
+            Some(Overlay::Text(_)) => return vec![Layer::Text],
+            Some(Overlay::Choice(_)) => return vec![Layer::Choice],
+            Some(Overlay::Help { .. } | Overlay::Quit) | None => {}
+        }
+        let mut layers = match self.view.pages.last() {
+            Some(Page::Log(_)) => vec![Layer::Log, Layer::List],
+            Some(Page::Pod(_)) => vec![Layer::Pod, Layer::List],
+            Some(Page::Messages { .. }) => vec![Layer::List],
+            Some(Page::Panel(panel)) => crate::panels::PANELS[*panel].layers().to_vec(),
+            None => crate::panels::PANELS[self.view.focus].layers().to_vec(),
+        };
+        layers.push(Layer::Global);
+        layers
+    }
+}

@@ -1,0 +1,266 @@
+//! Derived from pods and workloads: what is broken, worst first.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::State;
+use super::known::Known;
+use crate::model::pod::{Phase, Pod};
+use crate::model::workload::{Rollout, Workload, WorkloadKind, WorkloadRef};
+use crate::model::{Clean, Health, Key};
+use crate::ui::human;
+
+/// A pod that has just restarted is worth a look for this long.
+const RECENT: SignedDuration = SignedDuration::from_mins(10);
+/// A pod may take this long to start before it is a warning.
+const STARTING: SignedDuration = SignedDuration::from_mins(2);
+
+#[derive(Clone, Debug, Default)]
+pub struct PodsDerived {
+    pub workloads: Vec<WorkloadRow>,
+    /// Pods that are not well, worst first.
+    pub unhealthy: Vec<(Health, Arc<Pod>)>,
+    /// The zoomed panel's rows: filtered and sorted.
+    pub rows: Vec<(Health, Arc<Pod>)>,
+    pub ready: u32,
+    pub wanted: u32,
+    pub total: usize,
+    pub health: Health,
+}
+
+#[derive(Clone, Debug)]
+pub struct WorkloadRow {
+    pub key: Key,
+    pub kind: WorkloadKind,
+    pub health: Health,
+    pub ready: u32,
+    pub wanted: u32,
+    pub revision: Option<u64>,
+    /// When its newest revision came.
+    pub since: Option<Timestamp>,
+    pub state: String,
+}
+
+/// Words of kubectl's STATUS that mean that a container can't run.
+fn is_broken(status: &str) -> bool {
+    let status = status.strip_prefix("Init:").unwrap_or(status);
+    matches!(
+        status,
+        "CrashLoopBackOff"
+            | "Error"
+            | "OOMKilled"
+            | "ImagePullBackOff"
+            | "ErrImagePull"
+            | "InvalidImageName"
+            | "CreateContainerConfigError"
+            | "CreateContainerError"
+            | "RunContainerError"
+            | "ContainerCannotRun"
+            | "StartError"
+            | "DeadlineExceeded"
+            | "Evicted"
+            | "Failed"
+    ) || status.starts_with("ExitCode:")
+        || status.starts_with("Signal:")
+}
+
+pub fn pod_health(pod: &Pod, now: Timestamp) -> Health {
+    let age = now.duration_since(pod.created);
+    let starting = |grace| if age < grace { Health::Progress } else { Health::Warning };
+    if let Some(since) = pod.deleting {
+        let long = now.duration_since(since) > SignedDuration::from_mins(5);
+        return if long { Health::Warning } else { Health::Progress };
+    }
+    if &*pod.status == "Unknown" {
+        return Health::Unknown;
+    }
+    if is_broken(&pod.status) {
+        return Health::Critical;
+    }
+    match pod.phase {
+        Phase::Failed => Health::Critical,
+        Phase::Succeeded => Health::Ok,
+        Phase::Unknown => Health::Unknown,
+        Phase::Pending => starting(STARTING),
+        Phase::Running if !pod.is_ready => match pod.last_restart {
+            Some(_) => Health::Warning,
+            None => starting(STARTING),
+        },
+        Phase::Running => {
+            let restarted = pod.last_restart.is_some_and(|at| now.duration_since(at) < RECENT);
+            if restarted { Health::Warning } else { Health::Ok }
+        }
+    }
+}
+
+/// What the pods of one workload say.
+#[derive(Default)]
+struct Tally {
+    broken: BTreeMap<Clean, u32>,
+    warnings: u32,
+    starting: u32,
+    oom: Option<Timestamp>,
+}
+
+pub fn derive(state: &State) -> PodsDerived {
+    let (known, now) = (&state.known, state.now);
+    let mut tallies: BTreeMap<(Clean, WorkloadRef), Tally> = BTreeMap::new();
+    let mut unhealthy = Vec::new();
+    for pod in known.pods.iter() {
+        let health = pod_health(pod, now);
+        if health == Health::Ok {
+            continue;
+        }
+        unhealthy.push((health, pod.clone()));
+        let Some(owner) = &pod.owner else { continue };
+        let tally = tallies.entry((pod.namespace.clone(), owner.clone())).or_default();
+        match health {
+            Health::Critical => *tally.broken.entry(pod.status.clone()).or_default() += 1,
+            Health::Progress => tally.starting += 1,
+            _ => tally.warnings += 1,
+        }
+        let oom =
+            pod.last_end.as_ref().filter(|end| &*end.reason == "OOMKilled").and_then(|end| end.finished);
+        tally.oom = tally.oom.max(oom.filter(|at| now.duration_since(*at) < RECENT * 3));
+    }
+    unhealthy.sort_by_key(|(health, pod)| (Reverse(*health), pod.owner.clone(), pod.name.clone()));
+    let mut workloads: Vec<WorkloadRow> = known
+        .workloads()
+        .map(|w| row(known, w, tallies.get(&(w.namespace.clone(), w.reference())), now))
+        .collect();
+    workloads.sort_by_key(|w| (Reverse(rank(w.health)), w.key.clone()));
+    let strays = unhealthy.iter().filter(|(h, p)| *h == Health::Critical && p.owner.is_none()).count();
+    let worst = workloads.iter().map(|w| w.health).max_by_key(|h| rank(*h)).unwrap_or(Health::Unknown);
+    PodsDerived {
+        ready: workloads.iter().map(|w| w.ready).sum(),
+        wanted: workloads.iter().map(|w| w.wanted).sum(),
+        total: known.pods.len(),
+        health: if strays > 0 && worst < Health::Warning { Health::Warning } else { worst },
+        rows: rows(state),
+        workloads,
+        unhealthy,
+    }
+}
+
+/// A rollout that goes as it should is no trouble: it stands behind what is broken.
+fn rank(health: Health) -> u8 {
+    match health {
+        Health::Critical => 4,
+        Health::Warning => 3,
+        Health::Progress | Health::Unknown | Health::Stale | Health::Denied => 2,
+        Health::Ok => 1,
+        Health::NotConfigured => 0,
+    }
+}
+
+impl Workload {
+    pub fn reference(&self) -> WorkloadRef {
+        WorkloadRef { kind: self.kind, name: self.name.clone() }
+    }
+}
+
+fn row(known: &Known, w: &Workload, tally: Option<&Tally>, now: Timestamp) -> WorkloadRow {
+    let (revision, since) = newest_revision(known, w);
+    let (health, state) = judge(w, tally.unwrap_or(&Tally::default()), now);
+    WorkloadRow {
+        key: Key { namespace: w.namespace.clone(), name: w.name.clone() },
+        kind: w.kind,
+        health,
+        ready: w.ready,
+        wanted: w.wanted,
+        revision,
+        since,
+        state,
+    }
+}
+
+fn newest_revision(known: &Known, w: &Workload) -> (Option<u64>, Option<Timestamp>) {
+    let of_it = known.revisions().filter(|r| r.namespace == w.namespace && r.owner == w.reference());
+    let current = of_it
+        .filter(|r| match (&w.revision, &w.update_revision) {
+            (Some(n), _) => r.revision == *n,
+            (None, Some(name)) => r.name == *name,
+            (None, None) => true,
+        })
+        .max_by_key(|r| r.revision);
+    match current {
+        Some(r) => (Some(r.revision), Some(r.created)),
+        None => (w.revision, None),
+    }
+}
+
+fn judge(w: &Workload, tally: &Tally, now: Timestamp) -> (Health, String) {
+    let broken: u32 = tally.broken.values().sum();
+    let mut words: Vec<String> = tally.broken.iter().map(|(status, n)| format!("{n} {status}")).collect();
+    if let Some(at) = tally.oom {
+        words.push(format!("OOMKilled {} ago", human::age(now.duration_since(at))));
+    }
+    let rollout = w.rollout();
+    match &rollout {
+        Rollout::Failed(why) => words.push(why.clone()),
+        Rollout::Progressing(how) => words.push(format!("rollout: {how}")),
+        Rollout::Paused => words.push("paused".into()),
+        Rollout::Complete | Rollout::None => {}
+    }
+    if words.is_empty() && tally.warnings > 0 {
+        words.push(format!("{} restarted or not ready", tally.warnings));
+    }
+    if words.is_empty() && w.wanted == 0 {
+        words.push("scaled to 0".into());
+    }
+    let health =
+        if matches!(rollout, Rollout::Failed(_)) || (w.wanted > 0 && w.ready == 0 && tally.starting == 0) {
+            Health::Critical
+        } else if broken > 0 && w.ready < w.wanted {
+            Health::Critical
+        } else if broken > 0 || tally.warnings > 0 || tally.oom.is_some() {
+            Health::Warning
+        } else if w.ready < w.wanted {
+            if tally.starting > 0 || matches!(rollout, Rollout::Progressing(_)) {
+                Health::Progress
+            } else {
+                Health::Warning
+            }
+        } else if matches!(rollout, Rollout::Progressing(_)) {
+            Health::Progress
+        } else {
+            Health::Ok
+        };
+    (health, words.join(", "))
+}
+
+/// The columns that the zoomed panel sorts by.
+pub const SORTS: [&str; 7] = ["state", "name", "restarts", "age", "cpu", "memory", "node"];
+
+fn rows(state: &State) -> Vec<(Health, Arc<Pod>)> {
+    let list = state.view.list(crate::panels::PODS);
+    let now = state.now;
+    let mut rows: Vec<(Health, Arc<Pod>)> = state
+        .known
+        .pods
+        .iter()
+        .filter(|pod| list.filter.pod(pod, now))
+        .map(|pod| (pod_health(pod, now), pod.clone()))
+        .collect();
+    let usage = |pod: &Pod| {
+        let key = Key { namespace: pod.namespace.clone(), name: pod.name.clone() };
+        state.known.usage.get(&key).map(|u| u.used).unwrap_or_default()
+    };
+    // The store is in order of namespace and name, and the sorts are stable.
+    match SORTS[list.sort % SORTS.len()] {
+        "state" => rows.sort_by_key(|(health, pod)| (Reverse(rank(*health)), Reverse(pod.restarts.min(1)))),
+        "restarts" => rows.sort_by_key(|(_, pod)| Reverse(pod.restarts)),
+        "age" => rows.sort_by_key(|(_, pod)| Reverse(pod.created)),
+        "cpu" => rows.sort_by_cached_key(|(_, pod)| Reverse(usage(pod).cpu_millicores)),
+        "memory" => rows.sort_by_cached_key(|(_, pod)| Reverse(usage(pod).memory_bytes)),
+        "node" => rows.sort_by(|(_, a), (_, b)| a.node.cmp(&b.node)),
+        _ => {}
+    }
+    if list.reverse {
+        rows.reverse();
+    }
+    rows
+}

@@ -1,0 +1,223 @@
+//! Where the user is: focus, pages, overlays, cursors. Selections name objects, not rows.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use tui_textarea::TextArea;
+
+use super::State;
+use super::log::LogPage;
+use crate::input::{Chord, Command};
+use crate::model::filter::Filter;
+use crate::model::pod::PodDetail;
+use crate::model::{Failure, Key};
+
+/// How far back the charts reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window(usize);
+
+impl Window {
+    const ALL: [(i64, &'static str); 6] =
+        [(15, "15 min"), (60, "1 h"), (180, "3 h"), (360, "6 h"), (720, "12 h"), (1440, "24 h")];
+
+    pub fn nearest(wanted: SignedDuration) -> Self {
+        let minutes = wanted.as_mins();
+        let index = Self::ALL.iter().position(|(m, _)| *m >= minutes).unwrap_or(Self::ALL.len() - 1);
+        Self(index)
+    }
+
+    pub fn wider(self) -> Self {
+        Self((self.0 + 1).min(Self::ALL.len() - 1))
+    }
+
+    pub fn narrower(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
+    pub fn duration(self) -> SignedDuration {
+        SignedDuration::from_mins(Self::ALL[self.0].0)
+    }
+
+    pub fn word(self) -> &'static str {
+        Self::ALL[self.0].1
+    }
+}
+
+/// A screen above the cockpit; the last one is shown.
+#[derive(Clone, Debug)]
+pub enum Page {
+    /// The zoomed panel, an index into `PANELS`.
+    Panel(usize),
+    Pod(Box<PodPage>),
+    Log(Box<LogPage>),
+    Messages {
+        scroll: usize,
+    },
+}
+
+/// A pod's page: containers, conditions, events, and its live log.
+#[derive(Clone, Debug)]
+pub struct PodPage {
+    pub key: Key,
+    /// The pod that was opened; another of the same name is another pod.
+    pub uid: crate::model::Clean,
+    pub detail: Option<Result<PodDetail, Failure>>,
+    pub log: LogPage,
+    pub scroll: usize,
+}
+
+/// What lies over the page and takes the keys.
+#[derive(Clone, Debug)]
+pub enum Overlay {
+    Help {
+        scroll: usize,
+    },
+    /// Quitting is asked once: the key again, or Enter.
+    Quit,
+    Choice(Box<Choice>),
+    Text(Box<TextEntry>),
+}
+
+/// A list to choose from, narrowed by typing.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    pub kind: ChoiceKind,
+    pub query: TextArea<'static>,
+    pub entries: Vec<ChoiceEntry>,
+    /// Indices into `entries`, best match first.
+    pub matches: Vec<usize>,
+    pub selected: usize,
+    /// None while they are being asked for.
+    pub loaded: Option<Result<(), Failure>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChoiceKind {
+    Palette,
+    Context,
+    Namespace,
+    Service,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChoiceEntry {
+    pub label: String,
+    pub hint: String,
+    pub target: ChoiceTarget,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChoiceTarget {
+    Command(Command),
+    Panel(usize),
+    Pod(Key),
+    Workload(Key),
+    Context(String),
+    /// None: all namespaces.
+    Namespace(Option<String>),
+    Service(Option<String>),
+    Window(Window),
+}
+
+/// A line of text that is being typed.
+#[derive(Clone, Debug)]
+pub struct TextEntry {
+    pub purpose: TextPurpose,
+    pub field: TextArea<'static>,
+    /// Why what stands there can't be used.
+    pub error: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextPurpose {
+    Filter,
+    Search,
+}
+
+impl TextEntry {
+    pub fn text(&self) -> String {
+        self.field.lines().join(" ")
+    }
+}
+
+/// Cursor, filter and order of one list.
+#[derive(Clone, Debug, Default)]
+pub struct ListView {
+    /// The selected object; rows may move, it stays.
+    pub selected: Option<Key>,
+    /// Where it stood, for when it is gone.
+    pub index: usize,
+    pub filter: Filter,
+    pub sort: usize,
+    pub reverse: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct View {
+    /// An index into `PANELS`.
+    pub focus: usize,
+    pub pages: Vec<Page>,
+    pub overlay: Option<Overlay>,
+    /// By panel.
+    pub lists: BTreeMap<usize, ListView>,
+    pub window: Window,
+    /// Chords of an unfinished sequence.
+    pub pending: Vec<Chord>,
+    /// Numbers the logs that are asked for, so that a late line of an older one is dropped.
+    pub log_id: u64,
+    pub refresh: u32,
+}
+
+impl View {
+    pub fn new(window: Window) -> Self {
+        Self {
+            focus: 0,
+            pages: Vec::new(),
+            overlay: None,
+            lists: BTreeMap::new(),
+            window,
+            pending: Vec::new(),
+            log_id: 0,
+            refresh: 0,
+        }
+    }
+
+    pub fn list(&self, panel: usize) -> ListView {
+        self.lists.get(&panel).cloned().unwrap_or_default()
+    }
+
+    /// The panel whose rows the cursor moves in.
+    pub fn active_panel(&self) -> usize {
+        match self.pages.last() {
+            Some(Page::Panel(panel)) => *panel,
+            _ => self.focus,
+        }
+    }
+
+    /// The log that is on the screen, alone or on a pod's page.
+    pub fn log_mut(&mut self) -> Option<&mut LogPage> {
+        match self.pages.last_mut() {
+            Some(Page::Log(log)) => Some(log),
+            Some(Page::Pod(page)) => Some(&mut page.log),
+            _ => None,
+        }
+    }
+}
+
+/// A one-line field for filters, searches and queries.
+pub fn line_field(text: &str) -> TextArea<'static> {
+    let mut field = TextArea::new(vec![text.to_owned()]);
+    field.move_cursor(tui_textarea::CursorMove::End);
+    field
+}
+
+/// Keeps each list's cursor on its object, or, if that is gone, where it stood.
+pub fn keep_selection(state: &mut State) {
+    for panel in 0..crate::panels::PANELS.len() {
+        let keys = crate::panels::PANELS[panel].rows(state);
+        let list = state.view.lists.entry(panel).or_default();
+        let at = list.selected.as_ref().and_then(|key| keys.iter().position(|k| k == key));
+        list.index = at.unwrap_or(list.index).min(keys.len().saturating_sub(1));
+        list.selected = keys.get(list.index).cloned();
+    }
+}

@@ -1,0 +1,218 @@
+//! Lists to choose from: the palette over everything, contexts, namespaces, services.
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+
+use super::{commands, enter};
+use crate::effect::Effect;
+use crate::input::command::COMMANDS;
+use crate::input::{Command, Layer};
+use crate::model::scope::{ContextName, NamespaceChoice};
+use crate::model::{Clean, Failure, Key};
+use crate::panels::{PANELS, PODS};
+use crate::state::view::{Choice, ChoiceEntry, ChoiceKind, ChoiceTarget, Window, line_field};
+use crate::state::{Overlay, Page, State};
+
+/// Pods offered in the palette: beyond that, the filter of the pods panel is the better tool.
+const MAX_PODS: usize = 2000;
+
+pub fn open(state: &mut State, kind: ChoiceKind) {
+    let mut choice = Choice {
+        kind,
+        query: line_field(""),
+        entries: Vec::new(),
+        matches: Vec::new(),
+        selected: 0,
+        loaded: None,
+    };
+    let known = match kind {
+        ChoiceKind::Palette => Some(palette(state)),
+        ChoiceKind::Service => Some(services(state)),
+        ChoiceKind::Context | ChoiceKind::Namespace => None,
+    };
+    if let Some(entries) = known {
+        choice.entries = entries;
+        choice.loaded = Some(Ok(()));
+        narrow(&mut choice);
+    }
+    state.view.overlay = Some(Overlay::Choice(Box::new(choice)));
+}
+
+/// Everything that can be gone to or done from here.
+fn palette(state: &State) -> Vec<ChoiceEntry> {
+    let entry = |label: String, hint: String, target| ChoiceEntry { label, hint, target };
+    let layers = state.layers();
+    let keymap = &state.settings.keymap;
+    let mut entries: Vec<ChoiceEntry> = PANELS
+        .iter()
+        .enumerate()
+        .map(|(index, p)| {
+            entry(format!("zoom {}", p.noun()), format!("{}", index + 1), ChoiceTarget::Panel(index))
+        })
+        .collect();
+    for (command, layer, _, doc) in COMMANDS {
+        let here =
+            layers.contains(layer) || keymap.all().any(|(l, _, c)| c == *command && layers.contains(&l));
+        let moves = matches!(layer, Layer::Choice | Layer::Text) || *command == Command::Palette;
+        if here && !moves {
+            let keys = keymap.keys(*command).into_iter().next().unwrap_or_default();
+            entries.push(entry((*doc).to_owned(), keys, ChoiceTarget::Command(*command)));
+        }
+    }
+    let mut window = Window::nearest(jiff::SignedDuration::from_mins(1));
+    loop {
+        entries.push(entry(
+            format!("charts: last {}", window.word()),
+            "window".into(),
+            ChoiceTarget::Window(window),
+        ));
+        if window.wider() == window {
+            break;
+        }
+        window = window.wider();
+    }
+    for row in &state.derived.pods.workloads {
+        let label = format!("{}/{} in {}", row.kind.noun(), row.key.name, row.key.namespace);
+        entries.push(entry(label, row.health.word().to_owned(), ChoiceTarget::Workload(row.key.clone())));
+    }
+    for pod in state.known.pods.iter().take(MAX_PODS) {
+        let key = Key { namespace: pod.namespace.clone(), name: pod.name.clone() };
+        let label = format!("pod/{} in {}", pod.name, pod.namespace);
+        entries.push(entry(label, pod.status.to_string(), ChoiceTarget::Pod(key)));
+    }
+    entries
+}
+
+/// Ranks the entries by the query; without one they keep their order.
+pub fn narrow(choice: &mut Choice) {
+    let query = choice.query.lines().join(" ");
+    choice.selected = 0;
+    if query.trim().is_empty() {
+        choice.matches = (0..choice.entries.len()).collect();
+        return;
+    }
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let pattern = Pattern::parse(&query, CaseMatching::Ignore, Normalization::Smart);
+    let mut buffer = Vec::new();
+    let mut scored: Vec<(u32, usize)> = choice
+        .entries
+        .iter()
+        .enumerate()
+        .filter_map(|(i, e)| Some((pattern.score(Utf32Str::new(&e.label, &mut buffer), &mut matcher)?, i)))
+        .collect();
+    scored.sort_by_key(|(score, index)| (std::cmp::Reverse(*score), *index));
+    choice.matches = scored.into_iter().map(|(_, i)| i).collect();
+}
+
+fn fill(state: &mut State, kind: ChoiceKind, entries: Result<Vec<ChoiceEntry>, Failure>) {
+    let Some(Overlay::Choice(choice)) = &mut state.view.overlay else { return };
+    if choice.kind != kind {
+        return;
+    }
+    choice.loaded = Some(entries.map(|entries| choice.entries = entries));
+    narrow(choice);
+}
+
+pub fn contexts(state: &mut State, contexts: Result<Vec<ContextName>, Failure>) {
+    let now = state.scope.context.clone();
+    let entries = contexts.map(|contexts| {
+        let entry = |c: ContextName| {
+            let namespace = c.namespace.as_deref().unwrap_or("default").to_owned();
+            let here = if c.name == now { ", here" } else { "" };
+            ChoiceEntry {
+                label: c.name.to_string(),
+                hint: format!("{} / {namespace}{here}", c.cluster),
+                target: ChoiceTarget::Context(c.name.to_string()),
+            }
+        };
+        contexts.into_iter().map(entry).collect()
+    });
+    fill(state, ChoiceKind::Context, entries);
+}
+
+pub fn namespaces(state: &mut State, names: Result<Vec<Clean>, Failure>) {
+    let now = state.scope.namespace.clone();
+    let entries = names.map(|names| {
+        let all = ChoiceEntry {
+            label: "all namespaces".into(),
+            hint: if now.is_none() { "here".into() } else { String::new() },
+            target: ChoiceTarget::Namespace(None),
+        };
+        let named = names.into_iter().map(|name| ChoiceEntry {
+            label: name.to_string(),
+            hint: if now.as_ref() == Some(&name) { "here".into() } else { String::new() },
+            target: ChoiceTarget::Namespace(Some(name.to_string())),
+        });
+        std::iter::once(all).chain(named).collect()
+    });
+    fill(state, ChoiceKind::Namespace, entries);
+}
+
+/// A service goes by the name of its workload.
+fn services(state: &State) -> Vec<ChoiceEntry> {
+    let now = &state.scope.service;
+    let here = |is: bool| if is { "here".to_owned() } else { String::new() };
+    let all = ChoiceEntry {
+        label: "all services together".into(),
+        hint: here(now.is_none()),
+        target: ChoiceTarget::Service(None),
+    };
+    let mut names: Vec<&Clean> = state.known.workloads().map(|w| &w.name).collect();
+    names.sort();
+    names.dedup();
+    let named = names.into_iter().map(|name| ChoiceEntry {
+        label: name.to_string(),
+        hint: here(now.as_ref() == Some(name)),
+        target: ChoiceTarget::Service(Some(name.to_string())),
+    });
+    std::iter::once(all).chain(named).collect()
+}
+
+/// Does what the chosen entry stands for.
+pub fn accept(state: &mut State, choice: &Choice) -> Vec<Effect> {
+    let Some(entry) = choice.matches.get(choice.selected).and_then(|i| choice.entries.get(*i)) else {
+        return Vec::new();
+    };
+    let mut target = state.target.clone();
+    match entry.target.clone() {
+        ChoiceTarget::Command(command) => commands::run(state, command),
+        ChoiceTarget::Panel(panel) => {
+            let effects = commands::focus(state, panel);
+            if state.view.pages.is_empty() {
+                state.view.pages.push(Page::Panel(panel));
+            }
+            effects
+        }
+        ChoiceTarget::Pod(key) => commands::open_pod(state, &key),
+        ChoiceTarget::Workload(key) => {
+            let filter = format!("owner={} ns={}", key.name, key.namespace);
+            let effects = commands::focus(state, PODS);
+            state.view.pages = vec![Page::Panel(PODS)];
+            let list = state.view.lists.entry(PODS).or_default();
+            list.filter = crate::model::filter::Filter::parse(&filter).unwrap_or_default();
+            state.dirty.pods = true;
+            effects
+        }
+        ChoiceTarget::Window(window) => {
+            state.view.window = window;
+            state.dirty.rest = true;
+            vec![commands::wants(state)]
+        }
+        ChoiceTarget::Context(name) => {
+            // Another cluster: neither its namespace nor its service is this one's.
+            target.context = Some(name);
+            target.namespace = NamespaceChoice::OfContext;
+            target.service = None;
+            enter(state, target)
+        }
+        ChoiceTarget::Namespace(name) => {
+            target.namespace = name.map_or(NamespaceChoice::All, NamespaceChoice::Named);
+            target.service = None;
+            enter(state, target)
+        }
+        ChoiceTarget::Service(name) => {
+            target.service = name;
+            enter(state, target)
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The only place that changes the state: message in, effects out, no I/O.
+
+mod choices;
+mod commands;
+mod logs;
+
+use crate::effect::Effect;
+use crate::input::keymap::Lookup;
+use crate::input::{Chord, Code};
+use crate::model::{Clean, Health};
+use crate::msg::Msg;
+use crate::state::view::{ChoiceKind, TextPurpose};
+use crate::state::{Connection, Overlay, Page, State};
+
+/// Applies one message. What it makes outdated is derived anew by `State::settle`.
+pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Key(chord) => return key(state, chord),
+        Msg::Paste(text) => paste(state, &text),
+        Msg::Resize { columns, rows } => state.size = (columns, rows),
+        Msg::Tick(now) => tick(state, now),
+        Msg::Batch(batch) if batch.epoch == state.epoch => {
+            let dirty = state.known.apply(batch);
+            state.dirty.pods |= dirty.pods;
+            state.dirty.rest |= dirty.rest;
+        }
+        Msg::Connected { epoch, scope } if epoch == state.epoch => {
+            state.scope = scope;
+            state.connection = Connection::Open;
+            state.dirty.rest = true;
+        }
+        Msg::ConnectFailed { epoch, failure } if epoch == state.epoch => {
+            state.notice(Health::Critical, format!("{}: {}", failure.tried, failure.happened));
+            state.connection = Connection::Failed(failure);
+            state.dirty.rest = true;
+        }
+        Msg::Detail { epoch, key, detail } if epoch == state.epoch => {
+            if let Some(Page::Pod(page)) = state.view.pages.last_mut()
+                && page.key == key
+            {
+                if let Ok(detail) = detail.as_ref() {
+                    page.log.containers = detail.containers.iter().map(|c| c.name.clone()).collect();
+                }
+                page.detail = Some(*detail);
+            }
+        }
+        Msg::Log { id, event } => {
+            if let Some(log) = state.view.log_mut().filter(|log| log.id == id) {
+                log.apply(event);
+            }
+        }
+        Msg::Contexts(contexts) => choices::contexts(state, contexts),
+        Msg::Namespaces { epoch, names } if epoch == state.epoch => choices::namespaces(state, names),
+        Msg::Resumed => return vec![Effect::Repaint],
+        Msg::Terminate => return vec![Effect::Quit],
+        // Of a scope that was left: nothing of it may stay on the screen.
+        Msg::Batch(_)
+        | Msg::Connected { .. }
+        | Msg::ConnectFailed { .. }
+        | Msg::Detail { .. }
+        | Msg::Namespaces { .. } => {}
+    }
+    Vec::new()
+}
+
+/// Ages and freshness move with time; pods are judged anew every ten seconds, as their words allow.
+fn tick(state: &mut State, now: jiff::Timestamp) {
+    let pods_due = now.as_second() / 10 != state.now.as_second() / 10;
+    state.now = now;
+    state.dirty.rest = true;
+    state.dirty.pods |= pods_due && !state.derived.pods.unhealthy.is_empty();
+}
+
+fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
+    match &state.view.overlay {
+        Some(Overlay::Quit) => return quit_answer(state, chord),
+        Some(Overlay::Help { .. }) if chord == Chord::plain(Code::Esc) => {
+            state.view.overlay = None;
+            return Vec::new();
+        }
+        _ => {}
+    }
+    state.view.pending.push(chord);
+    let layers = state.layers();
+    match state.settings.keymap.lookup(&layers, &state.view.pending) {
+        Lookup::Run(command) => {
+            state.view.pending.clear();
+            commands::run(state, command)
+        }
+        Lookup::Pending => Vec::new(),
+        Lookup::None => {
+            let sequence = std::mem::take(&mut state.view.pending);
+            if sequence.len() > 1 {
+                // The sequence led nowhere; its last key may be one of its own.
+                return key(state, chord);
+            }
+            typed(state, chord);
+            Vec::new()
+        }
+    }
+}
+
+/// Quitting is asked once: the quit key again or Enter; any other key stays.
+fn quit_answer(state: &mut State, chord: Chord) -> Vec<Effect> {
+    state.view.overlay = None;
+    state.view.pending.clear();
+    let again = matches!(
+        state.settings.keymap.lookup(&[crate::input::Layer::Global], &[chord]),
+        Lookup::Run(crate::input::Command::Quit)
+    );
+    if again || chord == Chord::plain(Code::Enter) { vec![Effect::Quit] } else { Vec::new() }
+}
+
+/// A key that is no command: text, where a field is open.
+fn typed(state: &mut State, chord: Chord) {
+    let input = tui_textarea::Input {
+        key: field_key(chord.code),
+        ctrl: chord.ctrl,
+        alt: chord.alt,
+        shift: chord.shift,
+    };
+    match &mut state.view.overlay {
+        Some(Overlay::Text(entry)) => {
+            if input.key != tui_textarea::Key::Enter {
+                entry.field.input(input);
+            }
+        }
+        Some(Overlay::Choice(choice)) => {
+            if input.key != tui_textarea::Key::Enter {
+                choice.query.input(input);
+                choices::narrow(choice);
+            }
+        }
+        _ => return,
+    }
+    live_text(state);
+}
+
+fn field_key(code: Code) -> tui_textarea::Key {
+    use tui_textarea::Key as K;
+    match code {
+        Code::Char(c) => K::Char(c),
+        Code::Enter => K::Enter,
+        Code::Backspace => K::Backspace,
+        Code::Delete => K::Delete,
+        Code::Left => K::Left,
+        Code::Right => K::Right,
+        Code::Home => K::Home,
+        Code::End => K::End,
+        _ => K::Null,
+    }
+}
+
+/// A paste goes into a field that is open, as one clean line, and nowhere else.
+fn paste(state: &mut State, text: &str) {
+    let line = Clean::new(text.lines().next().unwrap_or_default());
+    match &mut state.view.overlay {
+        Some(Overlay::Text(entry)) => {
+            entry.field.insert_str(line.as_str());
+        }
+        Some(Overlay::Choice(choice)) => {
+            choice.query.insert_str(line.as_str());
+            choices::narrow(choice);
+        }
+        _ => return,
+    }
+    live_text(state);
+}
+
+/// Filters and searches act while they are typed; what can't be read yet leaves the rows as they are.
+fn live_text(state: &mut State) {
+    let Some(Overlay::Text(entry)) = &mut state.view.overlay else { return };
+    let text = entry.text();
+    match entry.purpose {
+        TextPurpose::Filter => match crate::model::filter::Filter::parse(&text) {
+            Ok(filter) => {
+                entry.error = None;
+                let panel = state.view.active_panel();
+                state.view.lists.entry(panel).or_default().filter = filter;
+                state.dirty.pods = true;
+            }
+            Err(error) => entry.error = Some(error),
+        },
+        TextPurpose::Search => {
+            if let Some(log) = state.view.log_mut() {
+                log.search = text;
+            }
+        }
+    }
+}
+
+/// Enters another scope: everything of the old one leaves the screen at once.
+fn enter(state: &mut State, target: crate::model::scope::Target) -> Vec<Effect> {
+    state.epoch = state.epoch.wrapping_add(1);
+    state.target = target.clone();
+    state.scope = crate::model::scope::Scope {
+        context: target.context.clone().unwrap_or_default().into(),
+        service: target.service.clone().map(Clean::from),
+        namespace: match &target.namespace {
+            crate::model::scope::NamespaceChoice::Named(name) => Some(name.clone().into()),
+            _ => None,
+        },
+        ..Default::default()
+    };
+    state.known = Default::default();
+    state.connection = Connection::Opening;
+    state.entered = state.now;
+    state.view.pages.clear();
+    state.view.overlay = None;
+    state.view.lists.clear();
+    state.dirty = crate::state::Dirty { pods: true, rest: true };
+    vec![Effect::StopLog, Effect::Connect { epoch: state.epoch, target }]
+}
+
+/// Opens an overlay that lists contexts, namespaces or services, and asks for them.
+fn ask(state: &mut State, kind: ChoiceKind) -> Vec<Effect> {
+    choices::open(state, kind);
+    match kind {
+        ChoiceKind::Context => vec![Effect::ListContexts { target: state.target.clone() }],
+        ChoiceKind::Namespace => vec![Effect::ListNamespaces { epoch: state.epoch }],
+        ChoiceKind::Service | ChoiceKind::Palette => Vec::new(),
+    }
+}

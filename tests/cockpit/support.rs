@@ -1,0 +1,174 @@
+//! A cockpit without a terminal over a simulated cluster with its time standing still: keys in,
+//! screens out. Waits are for conditions, never for time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use midwatch::cli::Global;
+use midwatch::clock::Clock;
+use midwatch::config::Config;
+use midwatch::input::Chord;
+use midwatch::msg::Msg;
+use midwatch::runtime::Engine;
+use midwatch::sim::{self, Scenario, Sim};
+use midwatch::sources::SOURCES;
+use midwatch::state::State;
+use midwatch::terminal::capabilities::Capabilities;
+use midwatch::ui::theme::Depth;
+use midwatch::{report, setup, ui};
+use tokio::sync::mpsc;
+
+/// How long a condition may take on a machine that is busy with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The night of the sketches.
+pub fn origin() -> Timestamp {
+    "2026-11-21T03:12:09Z".parse().unwrap()
+}
+
+/// A simulated cluster whose time moves only when told to.
+pub async fn stage(scenario: &str) -> Sim {
+    stage_with(Scenario::named(scenario).unwrap(), None).await
+}
+
+pub async fn stage_with(scenario: Scenario, pods: Option<usize>) -> Sim {
+    let options = sim::Options { scenario, seed: 7, speed: 0.0, pods, origin: origin() };
+    sim::start(options).await.unwrap()
+}
+
+pub struct Cockpit {
+    pub sim: Sim,
+    pub state: State,
+    pub engine: Engine,
+    pub quit: bool,
+    /// Everything that has happened, as it came.
+    pub history: Vec<Msg>,
+    messages: mpsc::Receiver<Msg>,
+    clock: Clock,
+    _directory: tempfile::TempDir,
+}
+
+pub fn capabilities() -> Capabilities {
+    Capabilities { depth: Depth::True, ascii: false, term: "xterm-256color".into(), reason: "UTF-8".into() }
+}
+
+impl Cockpit {
+    /// The cockpit over `scenario`, once every feed has answered.
+    pub async fn open(scenario: &str, size: (u16, u16)) -> Self {
+        let mut cockpit = Self::over(stage(scenario).await, size, |_| {}).await;
+        cockpit.settled().await;
+        cockpit
+    }
+
+    pub async fn over(sim: Sim, size: (u16, u16), flags: impl FnOnce(&mut Global)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let kubeconfig = directory.path().join("kubeconfig");
+        std::fs::write(&kubeconfig, sim.kubeconfig_yaml()).unwrap();
+        let mut global = Global { kubeconfig: Some(kubeconfig), ..Global::default() };
+        flags(&mut global);
+        let config = Arc::new(match &global.config {
+            Some(path) => Config::load(Some(path)).unwrap(),
+            None => Config::default(),
+        });
+        let ticking = sim.clock().clone();
+        let clock = Clock::new(move || ticking.now());
+        let state = setup::state(&global, config.clone(), &capabilities(), clock.now(), size);
+        let (out, messages) = mpsc::channel(256);
+        let window = Duration::from_secs(u64::try_from(state.view.window.duration().as_secs()).unwrap());
+        let mut engine = Engine::new(out, config, clock.clone(), window);
+        engine
+            .perform(midwatch::effect::Effect::Connect { epoch: state.epoch, target: state.target.clone() });
+        Self { sim, state, engine, quit: false, history: Vec::new(), messages, clock, _directory: directory }
+    }
+
+    /// Waits until every feed has answered or said why it can't.
+    pub async fn settled(&mut self) {
+        self.until("every feed to answer", |state| {
+            SOURCES.iter().flat_map(|s| s.feeds()).all(|feed| {
+                let status = state.known.status(*feed);
+                status.ready_at.is_some() || status.failure.is_some()
+            })
+        })
+        .await;
+    }
+
+    /// Takes messages until `condition` holds.
+    pub async fn until(&mut self, what: &str, condition: impl Fn(&State) -> bool) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            self.state.settle();
+            if condition(&self.state) {
+                return;
+            }
+            match tokio::time::timeout_at(deadline, self.messages.recv()).await {
+                Ok(Some(msg)) => self.take(msg),
+                _ => panic!("waited in vain for {what}; the screen:\n{}", self.screen()),
+            }
+        }
+    }
+
+    /// Waits until the screen shows `text`.
+    pub async fn until_shown(&mut self, text: &str) {
+        let wanted = text.to_owned();
+        self.until(&format!("'{text}'"), move |state| screen_of(state).contains(&wanted)).await;
+    }
+
+    fn take(&mut self, msg: Msg) {
+        self.history.push(msg.clone());
+        for effect in midwatch::update::update(&mut self.state, msg) {
+            if effect == midwatch::effect::Effect::Quit {
+                self.quit = true;
+            }
+            self.engine.perform(effect);
+        }
+    }
+
+    /// Keys as keymaps write them, separated by blanks.
+    pub fn press(&mut self, keys: &str) {
+        for key in keys.split_whitespace() {
+            let chord: Chord = key.parse().unwrap();
+            self.take(Msg::Key(chord));
+            self.state.settle();
+        }
+    }
+
+    /// Text, a key a character.
+    pub fn type_text(&mut self, text: &str) {
+        for c in text.chars() {
+            self.take(Msg::Key(Chord::plain(midwatch::input::Code::Char(c))));
+        }
+        self.state.settle();
+    }
+
+    /// Moves simulated time, and ours with it.
+    pub async fn advance(&mut self, by: Duration) {
+        self.sim.advance(by).await;
+        self.take(Msg::Tick(self.clock.now()));
+        self.press("ctrl-r");
+    }
+
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.take(Msg::Resize { columns, rows });
+    }
+
+    pub fn tick(&mut self) {
+        self.take(Msg::Tick(self.clock.now()));
+        self.state.settle();
+    }
+
+    pub fn screen(&self) -> String {
+        screen_of(&self.state)
+    }
+}
+
+pub fn screen_of(state: &State) -> String {
+    let mut frame = ui::draw(state);
+    midwatch::terminal::sweep::sweep(&mut frame.buffer);
+    report::frame::text(&frame.buffer)
+}
+
+/// The path of the program that was built for the tests.
+pub fn program() -> &'static str {
+    env!("CARGO_BIN_EXE_midwatch")
+}
