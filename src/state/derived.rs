@@ -120,8 +120,7 @@ fn backups(state: &State) -> Vec<(Backup, Health, String)> {
         }
     };
     let expected = &state.settings.config.backups;
-    let mut judged: Vec<_> =
-        backup::derive(sources, expected, state.now).into_iter().map(judge).collect();
+    let mut judged: Vec<_> = backup::derive(sources, expected, state.now).into_iter().map(judge).collect();
     judged.sort_by_key(|(backup, health, _)| (Reverse(*health), backup.name.clone()));
     judged
 }
