@@ -50,6 +50,11 @@ fn main() -> ExitCode {
 }
 
 fn fail(error: &color_eyre::Report) -> ExitCode {
+    let closed = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+    if error.chain().filter_map(|cause| cause.downcast_ref()).any(closed) {
+        // Whoever reads has seen enough: midwatch keys | head.
+        return ExitCode::from(FINE);
+    }
     let text = format!("midwatch: {error:#}");
     eprintln!(
         "{}",

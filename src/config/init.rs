@@ -46,7 +46,7 @@ pub fn init_text(found: &Findings) -> String {
     text.push('\n');
     let mut section = String::new();
     // The first lines say how the example is used; here the lines above do.
-    for line in EXAMPLE.lines().skip_while(|line| line.starts_with('#')) {
+    for line in EXAMPLE.lines().skip_while(|line| line.is_empty() || line.starts_with('#')) {
         if line.starts_with('[') {
             section = line.split_whitespace().next().unwrap_or("").to_owned();
         }

@@ -37,6 +37,8 @@ pub struct Mark {
     pub workload: WorkloadRef,
     /// 'revision 17: image 4.1.7 → 4.2.0'.
     pub what: Clean,
+    /// Made by a controller in answer to what it saw: an effect, not a suspect.
+    pub automatic: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! Alerts: firing first, with severity, age, whether silenced, and the runbook.
 
+use jiff::Timestamp;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
@@ -46,14 +47,28 @@ impl Panel for Alerts {
     }
 
     fn draw(&self, paint: &mut Paint<'_>, area: Rect) {
-        rows(paint, area, None);
+        let groups = groups(paint.state);
+        if groups.is_empty() {
+            empty(paint, area);
+            return;
+        }
+        let height = usize::from(area.height);
+        for (y, group) in (0..area.height).zip(&groups) {
+            let line = line(paint, area, group.first, &group.subject(), group.since);
+            paint.line(area, y, line);
+        }
+        if groups.len() > height && height > 0 {
+            let hidden = format!("  and {} more", groups.len() + 1 - height);
+            paint.clear(Rect { y: area.bottom() - 1, height: 1, ..area });
+            paint.text(area, area.height - 1, &hidden, Role::Dim);
+        }
     }
 
     fn draw_zoomed(&self, paint: &mut Paint<'_>, area: Rect) {
         let list = paint.state.view.list(ALERTS);
         let detail = (area.height / 2).min(14);
         let upper = Rect { height: area.height - detail, ..area };
-        rows(paint, upper, Some(list.index));
+        rows(paint, upper, list.index);
         let below = Rect { y: area.bottom() - detail, height: detail, ..area };
         let visible = filtered(paint.state);
         if let Some(alert) = visible.get(list.index) {
@@ -78,47 +93,104 @@ fn filtered(state: &State) -> Vec<&Alert> {
     state.derived.alerts.iter().map(AsRef::as_ref).filter(passes).collect()
 }
 
-fn rows(paint: &mut Paint<'_>, area: Rect, selected: Option<usize>) {
-    let state = paint.state;
-    let alerts = filtered(state);
-    if alerts.is_empty() {
-        let why = state.feed_words(FeedId::Alerts).unwrap_or_else(|| "nothing is firing".into());
-        paint.text(area, 0, &format!("  {why}"), Role::Dim);
-        let next = state.known.status(FeedId::Alerts).failure.map(|f| f.next);
-        if let Some(next) = next {
-            paint.text(area, 1, &format!("  {next}"), Role::Dim);
+/// Alerts of one name, severity and state: twenty pods that crash are one line.
+struct Group<'a> {
+    first: &'a Alert,
+    subjects: Vec<&'a str>,
+    since: Timestamp,
+}
+
+impl Group<'_> {
+    /// 'api' or '6x api' or '3x api, web'.
+    fn subject(&self) -> String {
+        let mut names: Vec<&str> = self.subjects.clone();
+        names.sort_unstable();
+        names.dedup();
+        let count =
+            if self.subjects.len() > 1 { format!("{}x ", self.subjects.len()) } else { String::new() };
+        format!("{count}{}", names.join(", "))
+    }
+}
+
+fn groups(state: &State) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for alert in &state.derived.alerts {
+        let alike = |g: &&mut Group<'_>| {
+            (&g.first.name, &g.first.severity, g.first.state) == (&alert.name, &alert.severity, alert.state)
+        };
+        match groups.iter_mut().find(alike) {
+            Some(group) => {
+                group.subjects.push(subject(alert));
+                group.since = group.since.min(alert.starts_at);
+            }
+            None => {
+                let (subjects, since) = (vec![subject(alert)], alert.starts_at);
+                groups.push(Group { first: alert, subjects, since });
+            }
         }
+    }
+    groups
+}
+
+/// What an alert is about: the most telling of the usual labels.
+fn subject(alert: &Alert) -> &str {
+    [
+        "workload",
+        "deployment",
+        "statefulset",
+        "service",
+        "cronjob",
+        "job_name",
+        "name",
+        "pod",
+        "instance",
+        "node",
+    ]
+    .iter()
+    .find_map(|wanted| alert.labels.iter().find(|(name, _)| &**name == *wanted))
+    .map_or("", |(_, value)| value.as_str())
+}
+
+fn empty(paint: &mut Paint<'_>, area: Rect) {
+    let state = paint.state;
+    let why = state.feed_words(FeedId::Alerts).unwrap_or_else(|| "nothing is firing".into());
+    paint.text(area, 0, &format!("  {why}"), Role::Dim);
+    if let Some(failure) = state.known.status(FeedId::Alerts).failure {
+        paint.text(area, 1, &format!("  {}", failure.next), Role::Dim);
+    }
+}
+
+fn rows(paint: &mut Paint<'_>, area: Rect, selected: usize) {
+    let alerts = filtered(paint.state);
+    if alerts.is_empty() {
+        empty(paint, area);
         return;
     }
-    let height = usize::from(area.height);
-    let first = scrolled(selected.unwrap_or(0), height, alerts.len());
-    let names = usize::from(area.width / 3).clamp(14, 28);
+    let first = scrolled(selected, usize::from(area.height), alerts.len());
     for (y, (index, alert)) in (0..area.height).zip(alerts.iter().enumerate().skip(first)) {
-        let health =
-            if alert.state == AlertState::Suppressed { Health::NotConfigured } else { alert.health() };
-        let line = Line::from(vec![
-            paint.mark_span(health),
-            Span::styled(format!(" {} ", fit(&alert.name, names)), paint.health_style(health)),
-            paint.span(
-                format!(
-                    "{} {:<8} ",
-                    fit(&alert.severity, 8),
-                    human::span(state.now.duration_since(alert.starts_at))
-                ),
-                Role::Text,
-            ),
-            paint.span(standing(alert), Role::Dim),
-        ]);
+        let pod = alert.labels.iter().find(|(name, _)| &**name == "pod").map(|(_, v)| v.as_str());
+        let line = line(paint, area, alert, pod.unwrap_or_else(|| subject(alert)), alert.starts_at);
         paint.line(area, y, line);
-        if selected == Some(index) {
+        if index == selected {
             paint.fill(Rect { y: area.y + y, height: 1, ..area }, Role::Selection);
         }
     }
-    if selected.is_none() && alerts.len() > height && height > 0 {
-        let hidden = format!("  and {} more", alerts.len() + 1 - height);
-        paint.clear(Rect { y: area.bottom() - 1, height: 1, ..area });
-        paint.text(area, area.height - 1, &hidden, Role::Dim);
-    }
+}
+
+fn line(paint: &Paint<'_>, area: Rect, alert: &Alert, subject: &str, since: Timestamp) -> Line<'static> {
+    let health = if alert.state == AlertState::Suppressed { Health::NotConfigured } else { alert.health() };
+    let names = usize::from(area.width / 3).clamp(14, 26);
+    let subjects = usize::from(area.width / 4).clamp(8, 30);
+    let age = human::span(paint.state.now.duration_since(since));
+    Line::from(vec![
+        paint.mark_span(health),
+        Span::styled(format!(" {} ", fit(&alert.name, names)), paint.health_style(health)),
+        paint.span(
+            format!("{} {} {} ", fit(subject, subjects), fit(&alert.severity, 8), fit(&age, 8)),
+            Role::Text,
+        ),
+        paint.span(standing(alert), Role::Dim),
+    ])
 }
 
 fn standing(alert: &Alert) -> String {

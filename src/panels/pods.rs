@@ -197,7 +197,7 @@ fn workload_line(paint: &Paint<'_>, row: &WorkloadRow, widths: &Widths) -> Line<
 /// A pod that is not well: its status, and its restarts as kubectl writes them.
 fn unhealthy_line(paint: &Paint<'_>, health: Health, pod: &Pod) -> Line<'static> {
     let restarts = restarts(paint.state, pod);
-    let text = format!(" {}  {}", pod.name, pod.status);
+    let text = format!(" {} {}", pod.name, pod.status);
     let ready =
         if pod.is_ready { String::new() } else { format!("  {}/{} ready", pod.ready, pod.containers) };
     Line::from(vec![
@@ -224,12 +224,12 @@ pub fn why(pod: &Pod) -> Option<String> {
     end.or_else(|| pod.trouble.as_ref().map(ToString::to_string))
 }
 
-/// '  6x, 40s ago': how often it restarted, and when last.
+/// ' 6x 40s ago': how often it restarted, and when last.
 fn restarts(state: &State, pod: &Pod) -> String {
     match (pod.restarts, pod.last_restart) {
         (0, _) => String::new(),
-        (n, Some(at)) => format!("  {n}x, {} ago", human::age(state.now.duration_since(at))),
-        (n, None) => format!("  {n}x"),
+        (n, Some(at)) => format!(" {n}x {} ago", human::age(state.now.duration_since(at))),
+        (n, None) => format!(" {n}x"),
     }
 }
 

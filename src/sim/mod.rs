@@ -14,6 +14,8 @@ pub mod fault;
 pub mod metrics;
 pub mod scenario;
 mod server;
+#[cfg(test)]
+mod tests;
 mod tls;
 pub mod world;
 

@@ -56,6 +56,7 @@ fn of_revisions(state: &State) -> Vec<Mark> {
                 namespace: namespace.clone(),
                 workload: workload.clone(),
                 what,
+                automatic: false,
             });
         }
     }
@@ -91,6 +92,7 @@ fn of_events(state: &State) -> Vec<Mark> {
             namespace: e.namespace.clone(),
             workload: WorkloadRef { kind: WorkloadKind::Deployment, name: e.object.clone() },
             what: format!("autoscaler: {}", e.message).into(),
+            automatic: true,
         })
         .collect()
 }
@@ -101,6 +103,6 @@ pub fn suspect(marks: &[Mark], onset: Timestamp) -> Option<&Mark> {
     let slack = SignedDuration::from_mins(1);
     marks.iter().rev().find(|m| {
         let before = onset.duration_since(m.at);
-        before >= -slack && before <= SUSPECT
+        !m.automatic && before >= -slack && before <= SUSPECT
     })
 }

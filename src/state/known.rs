@@ -258,7 +258,14 @@ impl Known {
             }
             let workload = WorkloadRef { kind, name: name.clone() };
             let namespace = namespace.clone();
-            self.observed_marks.push_back(Mark { at, kind: kind_of, namespace, workload, what: what.into() });
+            self.observed_marks.push_back(Mark {
+                at,
+                kind: kind_of,
+                namespace,
+                workload,
+                what: what.into(),
+                automatic: false,
+            });
         };
         if old.wanted != wanted && kind != WorkloadKind::DaemonSet {
             mark(MarkKind::Scale, format!("{} → {wanted} replicas", old.wanted));

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::human;
-use super::paint::Paint;
+use super::paint::{Paint, fit};
 use super::theme::Role;
 use crate::input::{Command, Layer};
 use crate::model::{FailureKind, FeedId, Health};
@@ -52,12 +52,17 @@ fn identity(paint: &mut Paint<'_>, area: Rect) {
         left.push(Span::styled(format!(" {} ", health.word()), paint.health_style(health)));
     }
     let (health, words) = connection(state);
-    let mut right = vec![paint.mark_span(health), Span::raw(" ")];
-    right.push(Span::styled(words, paint.health_style(health)));
-    right.push(paint.span(format!("  {} ", human::clock(state.now)), Role::Header));
     let left = Line::from(left);
-    let right = Line::from(right);
     let width = usize::from(area.width);
+    // In a narrow window the words for the connection matter more than the clock; whatever they
+    // are, half of the line stays for what is looked at.
+    let clock = if width < 40 { String::new() } else { format!("  {}", human::clock(state.now)) };
+    let spare = width.saturating_sub(left.width()).max(width / 2);
+    let words = fit(&words, spare.saturating_sub(super::paint::width(&clock) + 3));
+    let mut right = vec![paint.mark_span(health), Span::raw(" ")];
+    right.push(Span::styled(words.trim_end().to_owned(), paint.health_style(health)));
+    right.push(paint.span(format!("{clock} "), Role::Header));
+    let right = Line::from(right);
     let room = width.saturating_sub(right.width());
     let taken = left.width().min(room);
     paint.line(Rect { width: u16::try_from(room).unwrap_or(area.width), ..area }, 0, left);

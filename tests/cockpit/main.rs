@@ -1,8 +1,12 @@
 //! Everything that is tested from outside: one binary, so that it links once.
 
 mod architecture;
+mod commands;
+mod flows;
+mod kubernetes;
 mod panels;
 mod pty;
 mod screens;
+mod signals;
 mod support;
 mod terminal;

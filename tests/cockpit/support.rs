@@ -42,6 +42,8 @@ pub struct Cockpit {
     pub state: State,
     pub engine: Engine,
     pub quit: bool,
+    /// Everything that has happened, as it came.
+    pub history: Vec<Msg>,
     messages: mpsc::Receiver<Msg>,
     clock: Clock,
     _directory: tempfile::TempDir,
@@ -77,7 +79,7 @@ impl Cockpit {
         let mut engine = Engine::new(out, config, clock.clone(), window);
         engine
             .perform(midwatch::effect::Effect::Connect { epoch: state.epoch, target: state.target.clone() });
-        Self { sim, state, engine, quit: false, messages, clock, _directory: directory }
+        Self { sim, state, engine, quit: false, history: Vec::new(), messages, clock, _directory: directory }
     }
 
     /// Waits until every feed has answered or said why it can't.
@@ -113,6 +115,7 @@ impl Cockpit {
     }
 
     fn take(&mut self, msg: Msg) {
+        self.history.push(msg.clone());
         for effect in midwatch::update::update(&mut self.state, msg) {
             if effect == midwatch::effect::Effect::Quit {
                 self.quit = true;

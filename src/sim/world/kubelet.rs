@@ -233,6 +233,8 @@ impl World {
         let now = self.now_ms;
         let Some(run) = self.pods.get_mut(key) else { return };
         let ran = run.running_since().map_or(0, |since| now - since);
+        let never_ready = !run.ready && run.restarts_allowed;
+        let ip = run.ip.clone();
         run.ready = false;
         run.ready_since_ms = now;
         run.ready_at_ms = None;
