@@ -75,8 +75,7 @@ pub fn assess(allowed: f64, ratios: &BTreeMap<BurnWindow, f64>, rate: Option<f64
         }
         _ => None,
     };
-    let out_of_reach =
-        PAIRS.iter().filter(|p| p.burn * allowed > 1.0).map(|p| (p.long, p.short)).collect();
+    let out_of_reach = PAIRS.iter().filter(|p| p.burn * allowed > 1.0).map(|p| (p.long, p.short)).collect();
     Budget { left, burning, health, gone_in, low_traffic, out_of_reach, missing }
 }
 
