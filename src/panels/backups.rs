@@ -10,7 +10,7 @@ use crate::model::backup::{Backup, Run, RunOutcome};
 use crate::model::{FeedId, Health, Key};
 use crate::state::{Derived, State};
 use crate::ui::human;
-use crate::ui::paint::{Paint, fit, fit_right};
+use crate::ui::paint::{Paint, fit, fit_right, wrap};
 use crate::ui::theme::Role;
 
 pub struct Backups;
@@ -35,9 +35,16 @@ impl Panel for Backups {
         }
         let within = derived.backups.iter().filter(|(b, ..)| within_rpo(b, state)).count();
         let words = format!("{within} of {} within RPO", derived.backups.len());
-        let worst = derived.backups.iter().map(|(_, health, _)| *health).max().unwrap_or_default();
-        let told = derived.backups.iter().find(|(_, h, _)| *h == worst && worst > Health::Ok);
-        let words = told.map_or(words.clone(), |(b, _, why)| format!("{}: {why} · {words}", b.name));
+        // A backup that nobody has restored is said to be unverified, not to be in trouble.
+        let counts = |b: &Backup, health: Health| health != Health::Unknown || !within_rpo(b, state);
+        let judged = || derived.backups.iter().filter(|(b, health, _)| counts(b, *health));
+        let worst = judged().map(|(_, health, _)| *health).max().unwrap_or(Health::Ok);
+        let unverified = derived.backups.len() - judged().count();
+        let words = match judged().find(|(_, health, _)| *health == worst && worst > Health::Ok) {
+            Some((b, _, why)) => format!("{}: {why} · {words}", b.name),
+            None if unverified > 0 => format!("{words}, {unverified} unverified"),
+            None => words,
+        };
         match trouble {
             Some((health, why)) => (health.max(worst), format!("{why} · {words}")),
             None => (worst, words),
@@ -87,24 +94,17 @@ fn table(paint: &mut Paint<'_>, area: Rect, selected: Option<usize>) {
         );
         return;
     }
+    let columns = Columns::of(area.width);
     let header = u16::from(area.height >= 4 || selected.is_some());
     if header > 0 {
-        let head = format!(
-            "  {} {:>8} {:>6} {:>6} {:>9}  LAST 14",
-            fit("BACKUP", names(area)),
-            "LAST OK",
-            "RPO",
-            "NEXT",
-            "SIZE"
-        );
-        paint.text(area, 0, &head, Role::Dim);
+        paint.text(area, 0, &columns.header(), Role::Dim);
     }
-    let height = usize::from(area.height - header);
+    let height = usize::from(area.height.saturating_sub(header));
     let first = scrolled(selected.unwrap_or(0), height, backups.len());
     for (y, (index, (backup, health, words))) in
         (header..area.height).zip(backups.iter().enumerate().skip(first))
     {
-        let line = backup_line(paint, area, backup, *health, words);
+        let line = columns.line(paint, backup, *health, words);
         paint.line(area, y, line);
         if selected == Some(index) {
             paint.fill(Rect { y: area.y + y, height: 1, ..area }, Role::Selection);
@@ -112,30 +112,57 @@ fn table(paint: &mut Paint<'_>, area: Rect, selected: Option<usize>) {
     }
 }
 
-fn names(area: Rect) -> usize {
-    usize::from(area.width.saturating_sub(52)).clamp(10, 26)
+/// Which columns fit: the last success, the RPO and the marks of the runs always do.
+struct Columns {
+    name: usize,
+    next: bool,
+    size: bool,
 }
 
-fn backup_line(paint: &Paint<'_>, area: Rect, backup: &Backup, health: Health, words: &str) -> Line<'static> {
-    let now = paint.state.now;
-    let dash = || "–".to_owned();
-    let last = backup.age(now).map_or_else(|| "never".into(), human::age);
-    let rpo = backup.rpo.map_or_else(dash, human::age);
-    let next = match (backup.suspended, backup.next) {
-        (true, _) => "susp.".into(),
-        (false, Some(at)) => human::age(at.duration_since(now)),
-        (false, None) => dash(),
-    };
-    let size = backup.last_success.as_ref().and_then(|r| r.size_bytes).map_or_else(dash, human::bytes);
-    let numbers = format!(" {} {last:>8} {rpo:>6} {next:>6} {size:>9}  ", fit(&backup.name, names(area)));
-    let mut spans = vec![paint.mark_span(health), paint.span(numbers, Role::Text)];
-    for run in backup.runs.iter().take(14).rev() {
-        spans.push(paint.mark_span(run_health(run)));
+impl Columns {
+    fn of(width: u16) -> Self {
+        let width = usize::from(width);
+        Self { name: width.saturating_sub(34).clamp(10, 26), next: width >= 62, size: width >= 72 }
     }
-    if health > Health::Ok {
-        spans.push(Span::styled(format!("  {words}"), paint.health_style(health)));
+
+    fn header(&self) -> String {
+        let mut text = format!("  {} {:>7} {:>5}", fit("BACKUP", self.name), "LAST OK", "RPO");
+        if self.next {
+            text += "   NEXT";
+        }
+        if self.size {
+            text += "      SIZE";
+        }
+        text + "  LAST 14"
     }
-    Line::from(spans)
+
+    fn line(&self, paint: &Paint<'_>, backup: &Backup, health: Health, words: &str) -> Line<'static> {
+        let now = paint.state.now;
+        let dash = || "–".to_owned();
+        let last = backup.age(now).map_or_else(|| "never".into(), human::short);
+        let rpo = backup.rpo.map_or_else(dash, human::short);
+        let mut text =
+            format!(" {} {} {}", fit(&backup.name, self.name), fit_right(&last, 7), fit_right(&rpo, 5));
+        if self.next {
+            let next = match (backup.suspended, backup.next) {
+                (true, _) => "susp.".into(),
+                (false, Some(at)) => human::short(at.duration_since(now)),
+                (false, None) => dash(),
+            };
+            text += &format!(" {}", fit_right(&next, 6));
+        }
+        if self.size {
+            let size =
+                backup.last_success.as_ref().and_then(|r| r.size_bytes).map_or_else(dash, human::bytes);
+            text += &format!(" {}", fit_right(&size, 9));
+        }
+        let mut spans = vec![paint.mark_span(health), paint.span(text + "  ", Role::Text)];
+        spans.extend(backup.runs.iter().take(14).rev().map(|run| paint.mark_span(run_health(run))));
+        if health > Health::Ok {
+            spans.push(Span::styled(format!("  {words}"), paint.health_style(health)));
+        }
+        Line::from(spans)
+    }
 }
 
 fn run_health(run: &Run) -> Health {
@@ -150,7 +177,6 @@ fn run_health(run: &Run) -> Health {
 
 /// The last runs of one backup, newest first, with duration, size against the run before, and why.
 fn runs(paint: &mut Paint<'_>, area: Rect, backup: &Backup, health: Health, words: &str) {
-    let state = paint.state;
     let rule = if paint.ascii() { "-" } else { "─" };
     paint.text(area, 0, &rule.repeat(usize::from(area.width)), Role::Border);
     let schedule = backup.schedule.as_deref().unwrap_or("no schedule");
@@ -166,29 +192,44 @@ fn runs(paint: &mut Paint<'_>, area: Rect, backup: &Backup, health: Health, word
         &format!("  {:<13} {:<11} {:>9} {:>9} {:>7}  VERIFIED", "START", "OUTCOME", "TOOK", "SIZE", "TREND"),
         Role::Dim,
     );
-    for (y, (index, run)) in (3..area.height).zip(backup.runs.iter().enumerate()) {
-        let took = run.end.map_or_else(|| "–".into(), |end| human::age(end.duration_since(run.start)));
+    let mut y = 3;
+    let mut told = None;
+    for (index, run) in backup.runs.iter().enumerate() {
         let before = backup.runs.iter().skip(index + 1).find_map(|r| r.size_bytes);
-        let verified = run.verified_at.map_or_else(|| "unverified".into(), |at| human::moment(at, state.now));
-        let reason = run.reason.as_ref().map(|r| format!("  {r}")).unwrap_or_default();
-        let outcome = format!("{:?}", run.outcome).to_lowercase();
-        let style = paint.health_style(run_health(run));
-        let line = Line::from(vec![
-            paint.mark_span(run_health(run)),
-            paint.span(format!(" {:<13} ", human::moment(run.start, state.now)), Role::Text),
-            Span::styled(format!("{outcome:<11}"), style),
-            paint.span(
-                format!(
-                    " {took:>9} {:>9} {:>7}  {verified}",
-                    run.size_bytes.map_or_else(|| "–".into(), human::bytes),
-                    trend(run.size_bytes, before)
-                ),
-                Role::Text,
-            ),
-            Span::styled(reason, style),
-        ]);
+        let line = run_line(paint, run, before);
         paint.line(area, y, line);
+        y += 1;
+        // Why it failed, whole; the same reason once.
+        if let Some(reason) = run.reason.as_ref().filter(|reason| told != Some(*reason)) {
+            for text in wrap(reason, usize::from(area.width.saturating_sub(4))).iter().take(3) {
+                paint.text(area, y, &format!("    {text}"), Role::Dim);
+                y += 1;
+            }
+            told = Some(reason);
+        }
+        if y >= area.height {
+            return;
+        }
     }
+}
+
+fn run_line(paint: &Paint<'_>, run: &Run, before: Option<u64>) -> Line<'static> {
+    let now = paint.state.now;
+    let took = run.end.map_or_else(|| "–".into(), |end| human::age(end.duration_since(run.start)));
+    let size = run.size_bytes.map_or_else(|| "–".into(), human::bytes);
+    let trend = trend(run.size_bytes, before);
+    let verified = match (run.outcome, run.verified_at) {
+        (_, Some(at)) => human::moment(at, now),
+        (RunOutcome::Succeeded | RunOutcome::Partial, None) => "unverified".into(),
+        _ => String::new(),
+    };
+    let outcome = format!("{:?}", run.outcome).to_lowercase();
+    Line::from(vec![
+        paint.mark_span(run_health(run)),
+        paint.span(format!(" {:<13} ", human::moment(run.start, now)), Role::Text),
+        Span::styled(format!("{outcome:<11}"), paint.health_style(run_health(run))),
+        paint.span(format!(" {took:>9} {size:>9} {trend:>7}  {verified}"), Role::Text),
+    ])
 }
 
 /// '+2 %' against the run before.

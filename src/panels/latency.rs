@@ -65,7 +65,7 @@ pub fn verdict_of(state: &State, measure: Option<&Measure>, name: &str) -> (Heal
     let words = m.sentence(name, state.now);
     match (m.health, &m.value) {
         (Health::Stale | Health::Denied | Health::Unknown, Some(_)) => {
-            let why = state.feed_words(FeedId::Signals).or_else(|| m.why.clone()).unwrap_or_default();
+            let why = state.feed_words(state.measuring()).or_else(|| m.why.clone()).unwrap_or_default();
             (m.health, format!("{why} · {words}"))
         }
         _ => (m.health, words),
@@ -101,7 +101,7 @@ pub fn chart_of(paint: &mut Paint<'_>, area: Rect, main: SignalId, behind: &[Sig
     let state = paint.state;
     let measure = measures::measure(state, main);
     let points = |id: &SignalId| -> (&[Point], u32) {
-        match state.known.signals.get(id).map(|s| &s.outcome) {
+        match state.signal(*id).map(|s| &s.outcome) {
             Some(Outcome::Points { points, step_s }) => (points, *step_s),
             _ => (&[], 15),
         }

@@ -236,7 +236,7 @@ fn pods(state: &State) -> Vec<Pod<'_>> {
 
 fn measures(state: &State) -> Vec<MeasureOut> {
     let out = |m: &Measure| {
-        let sampled = state.known.signals.get(&m.id).and_then(|s| s.latest());
+        let sampled = state.signal(m.id).and_then(|s| s.latest());
         let sampled = sampled.and_then(|p| Timestamp::from_second(p.t).ok());
         MeasureOut {
             measure: m.id.noun(),

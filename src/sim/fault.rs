@@ -148,4 +148,27 @@ mod tests {
         faults.set(Fault { down: true, ..Fault::default() });
         assert_eq!(faults.judge().await, Verdict::Cut);
     }
+
+    #[tokio::test]
+    async fn a_hanging_server_answers_when_it_is_itself_again() {
+        let faults = std::sync::Arc::new(faults());
+        faults.set(Fault { hang: true, ..Fault::default() });
+        let asked = {
+            let faults = faults.clone();
+            tokio::spawn(async move { faults.judge().await })
+        };
+        tokio::task::yield_now().await;
+        assert!(!asked.is_finished());
+        faults.set(Fault::default());
+        assert_eq!(asked.await.unwrap(), Verdict::Pass);
+    }
+
+    #[test]
+    fn watches_are_dropped_early() {
+        let faults = faults();
+        faults.set(Fault { drop_watches_s: 5, ..Fault::default() });
+        for _ in 0..50 {
+            assert!(faults.watch_lifetime(Duration::from_secs(600)) <= Duration::from_secs(5));
+        }
+    }
 }

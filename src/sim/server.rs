@@ -31,7 +31,7 @@ use super::tls::TlsListener;
 use super::world::{Parts, World};
 
 /// The alert rules that the simulated Prometheus evaluates.
-const RULES: &str = include_str!("../../assets/scenarios/rules.toml");
+pub(super) const RULES: &str = include_str!("../../assets/scenarios/rules.toml");
 /// How often the world is looked after when nobody changes anything, in simulated time.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// However fast simulated time runs, the machine has other things to do.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::header::USER_AGENT;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use tokio::sync::Notify;
 
 use super::kubernetes::{
     api, list,
@@ -18,8 +19,8 @@ use crate::model::{Clean, Failure, FailureKind};
 /// Enough for a connection across the world, and short enough for someone who waits.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A half-open connection is known within this; watches end by themselves before.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// A backstop for half-open connections; every request of ours gives up sooner ([`api::PATIENCE`]).
+const READ_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// How long a credential plugin may take: a browser login can't be waited for here.
 const PLUGIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,6 +31,7 @@ pub struct Session {
     pub scope: Scope,
     pub target: Target,
     version: OnceLock<ServerVersion>,
+    reached: Notify,
 }
 
 /// What `/version` says.
@@ -43,7 +45,7 @@ pub struct ServerVersion {
 
 impl Session {
     pub fn new(client: kube::Client, scope: Scope, target: Target) -> Self {
-        Self { client, scope, target, version: OnceLock::new() }
+        Self { client, scope, target, version: OnceLock::new(), reached: Notify::new() }
     }
 
     /// Asked for until it is known once; those who ask at the same time don't wait for each other.
@@ -53,6 +55,18 @@ impl Session {
         }
         let version = fetch_version(&self.client).await?;
         Ok(self.version.get_or_init(|| version))
+    }
+}
+
+impl Session {
+    /// A feed that could not reach the server has reached it: the others need not wait any longer.
+    pub fn tell_reached(&self) {
+        self.reached.notify_waiters();
+    }
+
+    /// Returns when the next feed tells so.
+    pub async fn until_reached(&self) {
+        self.reached.notified().await;
     }
 }
 

@@ -10,9 +10,11 @@ use super::pods::PodsDerived;
 use super::{Connection, State, changes};
 use crate::input::Command;
 use crate::model::alert::{Alert, AlertState};
-use crate::model::backup::Backup;
+use crate::model::backup::{self, Backup, BackupOrigin, JobRun, RunOutcome};
 use crate::model::change::Mark;
+use crate::model::pod::Pod;
 use crate::model::signal::{BurnWindow, SignalId};
+use crate::model::workload::WorkloadKind;
 use crate::model::{FailureKind, FeedId, Health, budget};
 use crate::panels::PANELS;
 use crate::ui::human;
@@ -75,7 +77,7 @@ fn budget(state: &State) -> Option<Budgeted> {
     let measured = |window| measures::measure(state, SignalId::ErrorRatioOver(window));
     let ratios = BurnWindow::ALL.into_iter().filter_map(|w| Some((w, measured(w).value?))).collect();
     let budget = budget::assess(objective.target, &ratios, measures::traffic(state));
-    let feed = state.feed_health(FeedId::Signals);
+    let feed = state.feed_health(state.measuring());
     if ratios.is_empty() {
         let health = if feed == Health::Ok { Health::Unknown } else { feed };
         return Some(Budgeted { health, words: "error budget: not known".into() });
@@ -98,9 +100,44 @@ fn budget(state: &State) -> Option<Budgeted> {
     Some(Budgeted { health, words })
 }
 
+/// A Job says only that its backoff limit was reached; why it failed stands in its pod.
+fn with_cause(state: &State, job: &JobRun) -> JobRun {
+    let mut job = job.clone();
+    if job.run.outcome == RunOutcome::Failed {
+        let of_it = |pod: &&Arc<Pod>| {
+            pod.namespace == job.namespace
+                && pod.owner.as_ref().is_some_and(|o| o.kind == WorkloadKind::Job && o.name == job.name)
+        };
+        let said = state.known.pods.iter().find(of_it).and_then(|pod| pod.last_end.as_ref()?.message.clone());
+        job.run.reason = said.or(job.run.reason);
+    }
+    job
+}
+
 fn backups(state: &State) -> Vec<(Backup, Health, String)> {
-    let mut judged: Vec<(Backup, Health, String)> = Vec::new();
-    let _ = state;
+    let k = &state.known;
+    let jobs: Vec<JobRun> = k.jobs.iter().map(|job| with_cause(state, job)).collect();
+    let sources = backup::Sources {
+        cronjobs: k.cronjobs.iter(),
+        jobs: jobs.iter(),
+        velero_backups: k.velero_backups.iter(),
+        velero_schedules: k.velero_schedules.iter(),
+        records: k.records.iter(),
+    };
+    // What no source knows of is missing only when all of them have answered.
+    let told = |feed| matches!(state.feed_health(feed), Health::Ok | Health::NotConfigured);
+    let complete = [FeedId::CronJobs, FeedId::Jobs, FeedId::BackupRecords].into_iter().all(told);
+    let judge = |backup: Backup| match (backup.origin, complete) {
+        (BackupOrigin::Expected, false) => {
+            (backup, Health::Unknown, "expected; not every source has answered".to_owned())
+        }
+        _ => {
+            let (health, words) = backup::health(&backup, state.now);
+            (backup, health, words)
+        }
+    };
+    let expected = &state.settings.config.backups;
+    let mut judged: Vec<_> = backup::derive(sources, expected, state.now).into_iter().map(judge).collect();
     judged.sort_by_key(|(backup, health, _)| (Reverse(*health), backup.name.clone()));
     judged
 }

@@ -72,8 +72,8 @@ pub fn measure(state: &State, id: SignalId) -> Measure {
         objective,
         why: None,
     };
-    let feed = state.feed_health(FeedId::Signals);
-    let Some(signal) = state.known.signals.get(&id) else {
+    let feed = state.feed_health(state.measuring());
+    let Some(signal) = state.signal(id) else {
         measure.health = if feed == Health::Ok { Health::Unknown } else { feed };
         measure.why = Some(match feed {
             Health::Progress => "asking Prometheus".into(),

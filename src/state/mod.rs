@@ -7,10 +7,11 @@ pub mod known;
 pub mod log;
 pub mod measures;
 pub mod pods;
+pub mod probed;
 pub mod view;
 pub mod words;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use crate::config::Config;
 use crate::input::{Keymap, Layer};
 use crate::model::scope::{Scope, Target};
+use crate::model::signal::{Signal, SignalId};
 use crate::model::{Failure, FeedId, Health};
 use crate::ui::theme::Theme;
 pub use derived::Derived;
@@ -70,6 +72,8 @@ pub struct State {
     pub connection: Connection,
     pub known: Known,
     pub derived: Derived,
+    /// Signals that health probes stand in for, where there is no Prometheus.
+    pub probed: BTreeMap<SignalId, Signal>,
     pub dirty: Dirty,
     pub view: View,
     pub notices: VecDeque<Notice>,
@@ -90,6 +94,7 @@ impl State {
             connection: Connection::Opening,
             known: Known::default(),
             derived: Derived::default(),
+            probed: BTreeMap::new(),
             dirty: Dirty { pods: true, rest: true },
             view: View::new(window),
             notices: VecDeque::new(),
@@ -106,6 +111,7 @@ impl State {
             self.derived.pods = pods::derive(self);
         }
         if dirty.pods || dirty.rest {
+            self.probed = probed::derive(self);
             let derived = derived::derive(self);
             self.derived = Derived { pods: std::mem::take(&mut self.derived.pods), ..derived };
         }

@@ -52,6 +52,8 @@ impl State {
     /// The age of a panel's data: of the oldest of its feeds that has any.
     pub fn panel_age(&self, panel: usize) -> Option<SignedDuration> {
         let feeds = PANELS.get(panel)?.feeds();
-        feeds.iter().filter_map(|feed| self.known.status(*feed).age(self.now)).max()
+        let measuring = self.measuring();
+        let ages = feeds.iter().map(|feed| if *feed == FeedId::Signals { measuring } else { *feed });
+        ages.filter_map(|feed| self.known.status(feed).age(self.now)).max()
     }
 }

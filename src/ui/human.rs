@@ -113,6 +113,17 @@ pub fn age(d: SignedDuration) -> String {
     }
 }
 
+/// A duration in one unit, to be compared down a column: '55m', '49h', '7d'.
+pub fn short(d: SignedDuration) -> String {
+    let s = d.as_secs().max(0);
+    match s {
+        _ if s < 120 => format!("{s}s"),
+        _ if s < 2 * 3600 => format!("{}m", s / 60),
+        _ if s < 72 * 3600 => format!("{}h", s / 3600),
+        _ => format!("{}d", s / 86_400),
+    }
+}
+
 fn with_rest(n: i64, unit: &str, rest: i64, rest_unit: &str) -> String {
     if rest == 0 { format!("{n}{unit}") } else { format!("{n}{unit}{rest}{rest_unit}") }
 }

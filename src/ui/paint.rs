@@ -131,9 +131,11 @@ impl<'a> Paint<'a> {
             set(self.buffer, area.right() - 1, area.top(), tr);
         }
         let inner = Rect { x: area.x + 2, width: area.width - 4, ..area };
-        let title_width = u16::try_from(title.width()).unwrap_or(u16::MAX);
-        self.right(inner, 0, right, title_width);
-        self.line(inner, 0, title);
+        // The age of the data stands even where the title has to be cut.
+        let right_width = u16::try_from(right.width()).unwrap_or(u16::MAX);
+        let room = inner.width.saturating_sub(right_width);
+        self.right(inner, 0, right, 0);
+        self.line(Rect { width: if room < 12 { inner.width } else { room }, ..inner }, 0, title);
         let below = if thin { 0 } else { 1 };
         // A blank column keeps marks off the border.
         Rect {

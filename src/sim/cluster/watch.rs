@@ -70,15 +70,7 @@ pub fn watch(
              setting resourceVersionMatch to NotOlderThan",
         ));
     }
-    let asked = request.param("resourceVersion");
-    let version: u64 = match asked {
-        "" => 0,
-        text => text.parse().map_err(|_| {
-            ApiError::bad_request(format!(
-                "resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: invalid syntax"
-            ))
-        })?,
-    };
+    let version = version(request.param("resourceVersion"))?;
     let timeout = request.param("timeoutSeconds").parse().map_or(DEFAULT_TIMEOUT, Duration::from_secs);
     let now = Instant::now();
     let mut watch = Watch {
@@ -105,6 +97,17 @@ pub fn watch(
         Some((line, watch))
     }));
     Ok(reply::with_type(200, "application/json", body))
+}
+
+/// The version that a watch starts after; 0 without one.
+fn version(asked: &str) -> Result<u64, ApiError> {
+    if asked.is_empty() {
+        return Ok(0);
+    }
+    asked.parse().map_err(|_| {
+        let why = "strconv.ParseUint: invalid syntax";
+        ApiError::bad_request(format!("resourceVersion: Invalid value: \"{asked}\": {why}"))
+    })
 }
 
 impl Watch {

@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::json::{int, list, set, text, time};
-use super::kinds::Kind;
+use super::kinds::{KINDS, Kind};
 use super::object::Object;
 use super::request::{Request, Target};
 use super::select::Selector;
@@ -271,8 +271,7 @@ fn delete_one(store: &Store, object: &Object, options: &Value, now_ms: i64) -> R
 
 /// Takes the owner reference to `owner` from everything it owns.
 fn orphan(store: &Store, owner: &Object) {
-    for (kind, info) in super::kinds::KINDS.iter().filter(|(_, k)| k.namespaced && k.stored) {
-        debug_assert!(info.stored);
+    for kind in KINDS.iter().filter(|(_, k)| k.namespaced && k.stored).map(|(kind, _)| kind) {
         for child in
             store.page(*kind, Some(&owner.namespace), None, usize::MAX, |o| o.owner == owner.uid).objects
         {

@@ -233,6 +233,8 @@ impl World {
         let now = self.now_ms;
         let Some(run) = self.pods.get_mut(key) else { return };
         let ran = run.running_since().map_or(0, |since| now - since);
+        let never_ready = !run.ready && run.restarts_allowed;
+        let ip = run.ip.clone();
         run.ready = false;
         run.ready_since_ms = now;
         run.ready_at_ms = None;
@@ -248,6 +250,10 @@ impl World {
         let level = run.level;
         run.state = State::BackOff { until_ms: now + back_off_s(level) * 1_000 };
         let (name, uid) = (run.containers.first().map(|c| c.0.clone()).unwrap_or_default(), run.uid.clone());
+        if never_ready {
+            let text = format!("Readiness probe failed: dial tcp {ip}:8080: connect: connection refused");
+            self.tell_pod(key, true, "Unhealthy", &text);
+        }
         if level > 1 {
             let text =
                 format!("Back-off restarting failed container {name} in pod {}_{}({uid})", key.1, key.0);

@@ -292,8 +292,8 @@ impl World {
             name: &node,
             uid: &node,
         };
-        let message = format!("System OOM encountered, victim process: {}", key.1);
-        self.tell(&about, true, "SystemOOM", "kubelet", &message);
+        let message = format!("Memory cgroup out of memory: Killed process of pod {}/{}", key.0, key.1);
+        self.tell(&about, true, "OOMKilling", "kernel-monitor", &message);
     }
 }
 

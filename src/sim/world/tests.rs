@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tower::ServiceExt;
+
 use super::*;
 use crate::sim::clock::Clock;
 use crate::sim::cluster::json::{set, text};
@@ -26,6 +28,7 @@ pub(super) fn play(scenario: &str) -> Stage {
         auth: Arc::new(Auth::new("a".to_owned().into(), "b".to_owned().into())),
         faults: Arc::new(Faults::new(7, clock)),
     };
+    parts.metrics.load_rules(crate::sim::server::RULES).unwrap();
     let scenario = Scenario::named(scenario).unwrap();
     let world = World::new(parts.clone(), &scenario, 7, origin.as_millisecond(), None).unwrap();
     Stage { world, parts }
@@ -54,6 +57,16 @@ impl Stage {
             *out.entry(summary(&pod.tree(), self.world.now_ms()).status).or_default() += 1;
         }
         out
+    }
+
+    /// The alerts that are active, as Alertmanager gives them.
+    pub async fn alerts(&self) -> BTreeSet<String> {
+        let request =
+            http::Request::get("/api/v2/alerts?inhibited=false").body(axum::body::Body::empty()).unwrap();
+        let response = self.parts.metrics.alertmanager().oneshot(request).await.unwrap();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let alerts: Vec<serde_json::Value> = serde_json::from_slice(&body).unwrap();
+        alerts.iter().map(|a| text(a, "/labels/alertname").to_owned()).collect()
     }
 
     pub fn edit(&mut self, kind: Kind, name: &str, edit: impl FnOnce(&mut serde_json::Value)) {
@@ -283,4 +296,88 @@ fn hourly_backups_run_and_leave_their_marks() {
     stage.minutes(60);
     assert_eq!(stage.parts.store.count(Kind::Job), before + 1);
     assert_eq!(stage.statuses(""), of([("Running", 50)]));
+}
+
+#[tokio::test]
+async fn every_scenario_raises_the_alerts_of_its_trouble() {
+    let promised: [(&str, &[&str]); 8] = [
+        ("calm", &[]),
+        ("flaky-api", &[]),
+        ("bad-deploy", &["HighErrorRate", "PodCrashLooping"]),
+        ("traffic-spike", &["HighCPU", "SlowResponseTime"]),
+        ("poisoned-cache", &["LowCacheHitRate"]),
+        ("memory-leak", &["PodOOMKilled"]),
+        ("backup-missed", &["BackupFailed", "BackupTooOld"]),
+        ("expiring-certificate", &["CertificateExpiring"]),
+    ];
+    for (scenario, alerts) in promised {
+        let wanted: BTreeSet<String> = alerts.iter().map(|a| (*a).to_owned()).collect();
+        assert_eq!(play(scenario).alerts().await, wanted, "{scenario}");
+    }
+}
+
+#[test]
+fn a_rollout_without_room_runs_out_of_time_and_goes_on_when_there_is_room() {
+    let mut stage = play("calm");
+    let cordon = |stage: &Stage, on: bool| {
+        for node in stage.parts.store.list(Kind::Node, None) {
+            let edit = |tree: &mut serde_json::Value| {
+                set(tree, "/spec", "unschedulable", on);
+                Ok(())
+            };
+            stage.parts.store.edit(Kind::Node, "", &node.name, edit).unwrap();
+        }
+    };
+    let progressing = |stage: &Stage| {
+        let tree = stage.parts.store.get(Kind::Deployment, "shop", "worker").unwrap().tree();
+        let conditions = tree["status"]["conditions"].as_array().unwrap().clone();
+        let found = conditions.iter().find(|c| c["type"] == "Progressing").unwrap();
+        text(found, "/reason").to_owned()
+    };
+    cordon(&stage, true);
+    stage.edit(Kind::Deployment, "worker", |tree| {
+        tree["spec"]["template"]["spec"]["containers"][0]["image"] =
+            "registry.example.com/shop/worker:1.15.0".into();
+    });
+    stage.minutes(5);
+    assert_eq!(progressing(&stage), "ReplicaSetUpdated");
+    assert!(stage.statuses("worker").get("Pending").is_some_and(|n| *n > 0));
+    stage.minutes(7);
+    assert_eq!(progressing(&stage), "ProgressDeadlineExceeded");
+    cordon(&stage, false);
+    stage.minutes(3);
+    assert_eq!(progressing(&stage), "NewReplicaSetAvailable");
+    assert_eq!(stage.statuses("worker"), of([("Running", 6)]));
+}
+
+#[test]
+fn what_an_object_owned_goes_with_it() {
+    let mut stage = play("calm");
+    stage.parts.store.remove(Kind::Deployment, "shop", "worker");
+    stage.minutes(1);
+    assert!(stage.statuses("worker").is_empty());
+    let sets = stage.parts.store.list(Kind::ReplicaSet, Some("shop"));
+    assert!(!sets.iter().any(|s| s.name.starts_with("worker-")));
+}
+
+#[test]
+fn a_stateful_set_replaces_its_pods_one_at_a_time_from_the_top() {
+    let mut stage = play("calm");
+    stage.edit(Kind::StatefulSet, "cache", |tree| {
+        tree["spec"]["template"]["spec"]["containers"][0]["image"] = "docker.io/library/redis:8.2.4".into();
+    });
+    let mut most_missing = 0;
+    for _ in 0..40 {
+        let to = stage.world.now_ms() + TICK_MS;
+        stage.world.step(to);
+        let ready = stage.world.pods().filter(|p| p.name.starts_with("cache-") && p.serving()).count();
+        most_missing = most_missing.max(4 - ready);
+    }
+    assert_eq!(most_missing, 1);
+    let tree = stage.parts.store.get(Kind::StatefulSet, "shop", "cache").unwrap().tree();
+    assert_eq!(
+        (tree["status"]["updatedReplicas"].as_i64(), tree["status"]["readyReplicas"].as_i64()),
+        (Some(4), Some(4))
+    );
+    assert_eq!(tree["status"]["currentRevision"], tree["status"]["updateRevision"]);
 }

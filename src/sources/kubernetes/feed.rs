@@ -3,9 +3,11 @@
 //! Own, because kube's watcher keeps whole objects, hides which of its requests failed, and
 //! notices a dead connection after minutes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use kube::client::Client;
+use http::Response;
+use kube::client::Body;
 use tokio::sync::watch::Receiver;
 
 use super::api;
@@ -15,7 +17,7 @@ use super::list::{MetaOnly, PAGE, Page, page_uri};
 use super::sink::{MAX_CHANGES, Sink};
 use super::trouble::Trouble;
 use super::watch::Ended;
-use crate::sources::{Context, Wants};
+use crate::sources::{Context, Session, Wants};
 
 /// The engine's waits; tests shorten them.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +59,6 @@ pub async fn run<K: Kind>(context: Context, timing: Timing) {
 }
 
 pub(super) struct Feed<K: Kind> {
-    pub(super) client: Client,
     pub(super) path: String,
     namespace: Option<String>,
     pub(super) sink: Sink,
@@ -73,6 +74,9 @@ pub(super) struct Feed<K: Kind> {
     /// For the failure's words.
     pub(super) verb: &'static str,
     skipped: u64,
+    session: Arc<Session>,
+    /// The last request did not reach the server.
+    cut_off: bool,
     kind: std::marker::PhantomData<K>,
 }
 
@@ -80,7 +84,6 @@ impl<K: Kind> Feed<K> {
     fn new(context: &Context, timing: Timing) -> Self {
         let namespace = K::RESOURCE.namespace(context.session.scope.namespace.as_ref());
         Self {
-            client: context.session.client.clone(),
             path: K::RESOURCE.path(namespace.as_deref()),
             namespace,
             sink: Sink::new(context.epoch, K::FEED, context.out.clone(), timing.coalesce),
@@ -92,6 +95,8 @@ impl<K: Kind> Feed<K> {
             short_lived: 0,
             verb: "list",
             skipped: 0,
+            session: context.session.clone(),
+            cut_off: false,
             kind: std::marker::PhantomData,
         }
     }
@@ -112,9 +117,11 @@ impl<K: Kind> Feed<K> {
                 return;
             }
             let pause = self.pause(&trouble);
+            self.cut_off = matches!(trouble, Trouble::Unreachable(_));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = refreshed(wants) => {}
+                () = self.session.until_reached(), if self.cut_off => {}
             }
         }
     }
@@ -176,7 +183,7 @@ impl<K: Kind> Feed<K> {
         let mut go_on = String::new();
         loop {
             let uri = page_uri(&self.path, limit, &go_on);
-            let response = api::get(&self.client, &uri, false, self.timing.idle).await?;
+            let response = self.get(&uri, false).await?;
             let body = api::bytes(response.into_body(), api::MAX_BODY, self.timing.idle).await?;
             let page: Page<'_> = api::parse(&body)?;
             for raw in page.items.unwrap_or_default() {
@@ -194,6 +201,16 @@ impl<K: Kind> Feed<K> {
             self.sink.flush().await?;
             go_on = page.metadata.go_on;
         }
+    }
+
+    pub(super) async fn get(&mut self, uri: &str, stream: bool) -> Result<Response<Body>, Trouble> {
+        let answer = api::get(&self.session.client, uri, stream, self.timing.idle).await;
+        // A refusal is an answer too.
+        let reached = matches!(answer, Ok(_) | Err(Trouble::Status(_)));
+        if reached && std::mem::take(&mut self.cut_off) {
+            self.session.tell_reached();
+        }
+        answer
     }
 
     /// Takes an object in; gives its resourceVersion. One that can't be read is counted.

@@ -33,7 +33,8 @@ const RENEW: Duration = Duration::from_secs(25);
 /// Sends the log's lines until it ends, fails for good, or `stop` is cancelled.
 ///
 /// While following, a broken connection is said ([`LogEvent::Failed`]) and taken up again from the
-/// last line; an empty [`LogEvent::Lines`] says that it is back.
+/// last line. An empty [`LogEvent::Lines`] says that the log is open, or open again, though it may
+/// be silent.
 pub async fn follow(session: &Session, request: LogRequest, out: Sender<LogEvent>, stop: CancellationToken) {
     let reader = Reader { session, request, out, place: Place::default(), renew: RENEW };
     tokio::select! {
@@ -62,11 +63,11 @@ impl Reader<'_> {
     /// None: nobody listens any more.
     async fn run(mut self) -> Option<()> {
         let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(15));
-        let mut broken = false;
+        let mut closed = true;
         loop {
             let outcome = match self.open().await {
                 Ok(mut lines) => {
-                    if std::mem::take(&mut broken) {
+                    if std::mem::take(&mut closed) {
                         self.send(LogEvent::Lines(Vec::new())).await?;
                     }
                     backoff.reset();
@@ -83,7 +84,7 @@ impl Reader<'_> {
                     if !self.request.follow || !passes(&trouble) {
                         return Some(());
                     }
-                    broken = true;
+                    closed = true;
                     let pause = backoff.pause();
                     tokio::time::sleep(trouble.retry_after().map_or(pause, |asked| asked.max(pause))).await;
                 }

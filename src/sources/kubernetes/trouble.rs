@@ -3,6 +3,7 @@
 //! network and a broken credential plugin never look alike.
 
 use std::error::Error as StdError;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -177,8 +178,7 @@ impl Refusal {
     }
 }
 
-/// The innermost message: 'Connection refused (os error 111)' rather than 'ServiceError: client
-/// error (Connect)'.
+/// The innermost message: 'connection refused' rather than 'ServiceError: client error (Connect)'.
 pub fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let mut at = error;
     // A `source` that names itself would never end.
@@ -188,7 +188,28 @@ pub fn root_cause(error: &(dyn StdError + 'static)) -> String {
             None => break,
         }
     }
-    clip(&at.to_string(), MESSAGE_CHARS).to_owned()
+    let words = at.downcast_ref::<std::io::Error>().and_then(|io| plain(innermost(io).kind()));
+    words.map_or_else(|| clip(&at.to_string(), MESSAGE_CHARS).to_owned(), ToOwned::to_owned)
+}
+
+/// An I/O error that wraps another hides it from `source`.
+fn innermost(mut io: &std::io::Error) -> &std::io::Error {
+    while let Some(inner) = io.get_ref().and_then(|inner| inner.downcast_ref()) {
+        io = inner;
+    }
+    io
+}
+
+/// The libraries' own words for these carry error numbers and links to their manuals.
+fn plain(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::ConnectionRefused => Some("connection refused"),
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Some("the connection was reset"),
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionAborted => Some("the server closed the connection"),
+        ErrorKind::TimedOut => Some("no connection in time"),
+        ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => Some("no route to the server"),
+        _ => None,
+    }
 }
 
 /// What a credential error says, without the command line, its environment or its output: those
@@ -258,6 +279,17 @@ mod tests {
         assert_eq!(Refusal::read(429, None, body).retry_after, Some(Duration::from_secs(7)));
         let header = Some(Duration::from_secs(2));
         assert_eq!(Refusal::read(429, header, body).retry_after, header);
+    }
+
+    #[test]
+    fn broken_connections_are_told_in_plain_words() {
+        let eof =
+            std::io::Error::new(ErrorKind::UnexpectedEof, "peer closed connection: https://docs.rs/rustls");
+        assert_eq!(root_cause(&kube::Error::ReadEvents(eof)), "the server closed the connection");
+        let wrapped = std::io::Error::other(std::io::Error::new(ErrorKind::ConnectionReset, "os error 104"));
+        assert_eq!(root_cause(&kube::Error::ReadEvents(wrapped)), "the connection was reset");
+        let other = std::io::Error::other("invalid peer certificate: UnknownIssuer");
+        assert_eq!(root_cause(&kube::Error::ReadEvents(other)), "invalid peer certificate: UnknownIssuer");
     }
 
     #[test]

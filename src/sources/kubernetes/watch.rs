@@ -76,7 +76,7 @@ impl<K: Kind> Feed<K> {
             self.path,
             api::escape(version)
         );
-        let response = match api::get(&self.client, &uri, true, self.timing.idle).await {
+        let response = match self.get(&uri, true).await {
             Ok(response) => response,
             Err(trouble) if expired(&trouble) => return Ok(Ended::Expired),
             Err(trouble) => return Err(trouble),
@@ -93,7 +93,7 @@ impl<K: Kind> Feed<K> {
              &resourceVersionMatch=NotOlderThan&timeoutSeconds={STREAM_S}",
             self.path
         );
-        let response = match api::get(&self.client, &uri, true, self.timing.idle).await {
+        let response = match self.get(&uri, true).await {
             Ok(response) => response,
             // The server does not know it, or `watch` is denied while `list` may be allowed.
             Err(trouble) if matches!(trouble.code(), Some(400 | 403 | 405 | 415 | 422 | 501)) => {

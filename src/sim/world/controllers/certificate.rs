@@ -25,35 +25,43 @@ impl World {
         if !due {
             return Ok(());
         }
-        let (namespace, name) = (text(tree, "/metadata/namespace"), text(tree, "/metadata/name"));
         let issuer = text(tree, "/spec/issuerRef/name");
-        if issuer == ISSUER {
-            self.parts.store.edit(Kind::Certificate, namespace, name, |tree| {
-                set(tree, "/status", "notBefore", time(now));
-                set(tree, "/status", "notAfter", time(now + 90 * DAY_MS));
-                set(tree, "/status", "renewalTime", time(now + 60 * DAY_MS));
-                set(tree, "/status", "revision", int(tree, "/status/revision").unwrap_or(0) + 1);
-                set_condition(
-                    tree,
-                    "Ready",
-                    "True",
-                    "Ready",
-                    "Certificate is up to date and has not expired",
-                    now,
-                );
-                if let Some(conditions) = tree["status"]["conditions"].as_array_mut() {
-                    conditions.retain(|c| c["type"] != "Issuing");
-                }
-                if let Some(status) = tree["status"].as_object_mut() {
-                    status.remove("failedIssuanceAttempts");
-                    status.remove("lastFailureTime");
-                }
-                Ok(())
-            })?;
-            let message = "The certificate has been successfully issued";
-            self.tell_of(Kind::Certificate, tree, false, "Issuing", message);
-            return Ok(());
-        }
+        if issuer == ISSUER { self.renew(tree) } else { self.fail_to_renew(tree, issuer) }
+    }
+
+    fn renew(&mut self, tree: &Value) -> Result<(), ApiError> {
+        let now = self.now_ms;
+        let (namespace, name) = (text(tree, "/metadata/namespace"), text(tree, "/metadata/name"));
+        self.parts.store.edit(Kind::Certificate, namespace, name, |tree| {
+            set(tree, "/status", "notBefore", time(now));
+            set(tree, "/status", "notAfter", time(now + 90 * DAY_MS));
+            set(tree, "/status", "renewalTime", time(now + 60 * DAY_MS));
+            set(tree, "/status", "revision", int(tree, "/status/revision").unwrap_or(0) + 1);
+            set_condition(
+                tree,
+                "Ready",
+                "True",
+                "Ready",
+                "Certificate is up to date and has not expired",
+                now,
+            );
+            if let Some(conditions) = tree["status"]["conditions"].as_array_mut() {
+                conditions.retain(|c| c["type"] != "Issuing");
+            }
+            if let Some(status) = tree["status"].as_object_mut() {
+                status.remove("failedIssuanceAttempts");
+                status.remove("lastFailureTime");
+            }
+            Ok(())
+        })?;
+        let message = "The certificate has been successfully issued";
+        self.tell_of(Kind::Certificate, tree, false, "Issuing", message);
+        Ok(())
+    }
+
+    fn fail_to_renew(&mut self, tree: &Value, issuer: &str) -> Result<(), ApiError> {
+        let now = self.now_ms;
+        let (namespace, name) = (text(tree, "/metadata/namespace"), text(tree, "/metadata/name"));
         // cert-manager waits an hour after the first failure, then longer.
         let waiting =
             parse_time(text(tree, "/status/lastFailureTime")).is_some_and(|at| now - at < 3_600_000);

@@ -21,9 +21,8 @@ impl World {
             return;
         }
         let namespace = if is_namespace { &gone.name } else { &gone.namespace };
-        for (kind, info) in KINDS.iter().filter(|(_, k)| k.namespaced && k.stored) {
+        for kind in KINDS.iter().filter(|(_, k)| k.namespaced && k.stored).map(|(kind, _)| kind) {
             let belongs = |o: &Object| if is_namespace { true } else { o.owner == gone.uid };
-            debug_assert!(info.namespaced);
             for child in self.parts.store.page(*kind, Some(namespace), None, usize::MAX, belongs).objects {
                 if *kind == Kind::Pod && !is_namespace {
                     self.ask_pod_to_end(&child);

@@ -78,6 +78,7 @@ async fn a_broken_log_is_taken_up_where_it_broke() {
     let session = server.session().await;
     let (out, mut events) = mpsc::channel(64);
     let wait = async {
+        assert_eq!(events.recv().await, Some(LogEvent::Lines(Vec::new())), "it is open");
         let LogEvent::Lines(first) = events.recv().await.unwrap() else { panic!("no lines") };
         assert_eq!(first.len(), 2);
         gate.notify_one();
