@@ -135,8 +135,9 @@ pub fn derive(state: &State) -> PodsDerived {
     let strays = unhealthy.iter().filter(|(h, p)| *h == Health::Critical && p.owner.is_none()).count();
     let worst = workloads.iter().map(|w| w.health).max_by_key(|h| rank(*h)).unwrap_or(Health::Unknown);
     PodsDerived {
-        ready: workloads.iter().map(|w| w.ready).sum(),
-        wanted: workloads.iter().map(|w| w.wanted).sum(),
+        // What a server says, however large, must not bring us down.
+        ready: workloads.iter().fold(0, |sum, w| sum.saturating_add(w.ready)),
+        wanted: workloads.iter().fold(0, |sum, w| sum.saturating_add(w.wanted)),
         total: known.pods.len(),
         health: if strays > 0 && worst < Health::Warning { Health::Warning } else { worst },
         rows: rows(state),
