@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser};
 use color_eyre::eyre::{Context as _, Result, eyre};
 use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play};
 use midwatch::clock::Clock;
-use midwatch::config::Config;
+use midwatch::config::{Config, init_text};
 use midwatch::model::Health;
 use midwatch::panels::PANELS;
 use midwatch::runtime::{self, Settled};
@@ -321,8 +321,32 @@ async fn configuration(global: &Global, action: &ConfigAction) -> Result<u8> {
             print!("{}", config.show());
             Ok(FINE)
         }
-        ConfigAction::Init { .. } => Ok(FAILED),
+        ConfigAction::Init { write } => init(global, *write).await,
     }
+}
+
+async fn init(global: &Global, write: bool) -> Result<u8> {
+    let config = match &global.config {
+        // The one that is to be written.
+        Some(path) if !path.exists() => Config::default(),
+        path => Config::load(path.as_deref())?,
+    };
+    let found = match doctor::found(&setup::target(global, &config)).await {
+        Ok(found) => found,
+        Err(failure) => {
+            eprintln!("midwatch: {}: {}; {}", failure.tried, failure.happened, failure.next);
+            return Ok(FAILED);
+        }
+    };
+    let text = init_text(&found.findings(config.service));
+    match global.config.clone().or_else(Config::default_path) {
+        Some(path) if write => {
+            write_new(&path, &text)?;
+            println!("wrote {}", path.display());
+        }
+        _ => print!("{text}"),
+    }
+    Ok(FINE)
 }
 
 /// Never over a file that is there.

@@ -2,6 +2,7 @@
 
 mod error;
 mod http;
+mod init;
 mod load;
 mod reader;
 pub mod secret;
@@ -19,6 +20,7 @@ use crate::model::objective::Objective;
 use crate::model::signal::SignalId;
 pub use error::{ConfigError, Problem};
 pub use http::{HttpAccess, ServiceRef};
+pub use init::{Findings, init_text};
 
 /// The configuration as the rest of the program uses it: validated, with every default filled in.
 #[derive(Clone, Debug)]

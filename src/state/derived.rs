@@ -10,7 +10,7 @@ use super::pods::PodsDerived;
 use super::{Connection, State, changes};
 use crate::input::Command;
 use crate::model::alert::{Alert, AlertState};
-use crate::model::backup::{self, Backup, JobRun, RunOutcome};
+use crate::model::backup::{self, Backup, BackupOrigin, JobRun, RunOutcome};
 use crate::model::change::Mark;
 use crate::model::pod::Pod;
 use crate::model::signal::{BurnWindow, SignalId};
@@ -124,14 +124,20 @@ fn backups(state: &State) -> Vec<(Backup, Health, String)> {
         velero_schedules: k.velero_schedules.iter(),
         records: k.records.iter(),
     };
-    let mut judged: Vec<(Backup, Health, String)> =
-        backup::derive(sources, &state.settings.config.backups, state.now)
-            .into_iter()
-            .map(|backup| {
-                let (health, words) = backup::health(&backup, state.now);
-                (backup, health, words)
-            })
-            .collect();
+    // What no source knows of is missing only when all of them have answered.
+    let told = |feed| matches!(state.feed_health(feed), Health::Ok | Health::NotConfigured);
+    let complete = [FeedId::CronJobs, FeedId::Jobs, FeedId::BackupRecords].into_iter().all(told);
+    let judge = |backup: Backup| match (backup.origin, complete) {
+        (BackupOrigin::Expected, false) => {
+            (backup, Health::Unknown, "expected; not every source has answered".to_owned())
+        }
+        _ => {
+            let (health, words) = backup::health(&backup, state.now);
+            (backup, health, words)
+        }
+    };
+    let expected = &state.settings.config.backups;
+    let mut judged: Vec<_> = backup::derive(sources, expected, state.now).into_iter().map(judge).collect();
     judged.sort_by_key(|(backup, health, _)| (Reverse(*health), backup.name.clone()));
     judged
 }

@@ -7,5 +7,6 @@ mod kubernetes;
 mod panels;
 mod pty;
 mod screens;
+mod signals;
 mod support;
 mod terminal;

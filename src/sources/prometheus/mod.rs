@@ -119,6 +119,7 @@ async fn wait(wants_seen: &mut tokio::sync::watch::Receiver<Wants>, last: Wants,
         changed = wants_seen.changed() => {
             if changed.is_err() {
                 tokio::time::sleep_until(until).await;
+                return Due::Quick;
             }
             if wants_seen.borrow().refresh != last.refresh { Due::Everything } else { Due::Charts }
         }
