@@ -75,11 +75,9 @@ impl FromStr for Chord {
     fn from_str(text: &str) -> Result<Self, String> {
         let mut chord = Self::plain(Code::Esc);
         let mut rest = text;
-        loop {
-            let Some((modifier, tail)) = rest.split_once('-').filter(|(m, t)| !m.is_empty() && !t.is_empty())
-            else {
-                break;
-            };
+        while let Some((modifier, tail)) =
+            rest.split_once('-').filter(|(m, t)| !m.is_empty() && !t.is_empty())
+        {
             match modifier {
                 "ctrl" | "C" => chord.ctrl = true,
                 "alt" | "A" => chord.alt = true,

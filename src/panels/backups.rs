@@ -10,7 +10,7 @@ use crate::model::backup::{Backup, Run, RunOutcome};
 use crate::model::{FeedId, Health, Key};
 use crate::state::{Derived, State};
 use crate::ui::human;
-use crate::ui::paint::{Paint, fit, fit_right};
+use crate::ui::paint::{Paint, fit, fit_right, wrap};
 use crate::ui::theme::Role;
 
 pub struct Backups;
@@ -99,7 +99,7 @@ fn table(paint: &mut Paint<'_>, area: Rect, selected: Option<usize>) {
     if header > 0 {
         paint.text(area, 0, &columns.header(), Role::Dim);
     }
-    let height = usize::from(area.height - header);
+    let height = usize::from(area.height.saturating_sub(header));
     let first = scrolled(selected.unwrap_or(0), height, backups.len());
     for (y, (index, (backup, health, words))) in
         (header..area.height).zip(backups.iter().enumerate().skip(first))
@@ -177,7 +177,6 @@ fn run_health(run: &Run) -> Health {
 
 /// The last runs of one backup, newest first, with duration, size against the run before, and why.
 fn runs(paint: &mut Paint<'_>, area: Rect, backup: &Backup, health: Health, words: &str) {
-    let state = paint.state;
     let rule = if paint.ascii() { "-" } else { "─" };
     paint.text(area, 0, &rule.repeat(usize::from(area.width)), Role::Border);
     let schedule = backup.schedule.as_deref().unwrap_or("no schedule");
@@ -193,29 +192,44 @@ fn runs(paint: &mut Paint<'_>, area: Rect, backup: &Backup, health: Health, word
         &format!("  {:<13} {:<11} {:>9} {:>9} {:>7}  VERIFIED", "START", "OUTCOME", "TOOK", "SIZE", "TREND"),
         Role::Dim,
     );
-    for (y, (index, run)) in (3..area.height).zip(backup.runs.iter().enumerate()) {
-        let took = run.end.map_or_else(|| "–".into(), |end| human::age(end.duration_since(run.start)));
+    let mut y = 3;
+    let mut told = None;
+    for (index, run) in backup.runs.iter().enumerate() {
         let before = backup.runs.iter().skip(index + 1).find_map(|r| r.size_bytes);
-        let verified = run.verified_at.map_or_else(|| "unverified".into(), |at| human::moment(at, state.now));
-        let reason = run.reason.as_ref().map(|r| format!("  {r}")).unwrap_or_default();
-        let outcome = format!("{:?}", run.outcome).to_lowercase();
-        let style = paint.health_style(run_health(run));
-        let line = Line::from(vec![
-            paint.mark_span(run_health(run)),
-            paint.span(format!(" {:<13} ", human::moment(run.start, state.now)), Role::Text),
-            Span::styled(format!("{outcome:<11}"), style),
-            paint.span(
-                format!(
-                    " {took:>9} {:>9} {:>7}  {verified}",
-                    run.size_bytes.map_or_else(|| "–".into(), human::bytes),
-                    trend(run.size_bytes, before)
-                ),
-                Role::Text,
-            ),
-            Span::styled(reason, style),
-        ]);
+        let line = run_line(paint, run, before);
         paint.line(area, y, line);
+        y += 1;
+        // Why it failed, whole; the same reason once.
+        if let Some(reason) = run.reason.as_ref().filter(|reason| told != Some(*reason)) {
+            for text in wrap(reason, usize::from(area.width.saturating_sub(4))).iter().take(3) {
+                paint.text(area, y, &format!("    {text}"), Role::Dim);
+                y += 1;
+            }
+            told = Some(reason);
+        }
+        if y >= area.height {
+            return;
+        }
     }
+}
+
+fn run_line(paint: &Paint<'_>, run: &Run, before: Option<u64>) -> Line<'static> {
+    let now = paint.state.now;
+    let took = run.end.map_or_else(|| "–".into(), |end| human::age(end.duration_since(run.start)));
+    let size = run.size_bytes.map_or_else(|| "–".into(), human::bytes);
+    let trend = trend(run.size_bytes, before);
+    let verified = match (run.outcome, run.verified_at) {
+        (_, Some(at)) => human::moment(at, now),
+        (RunOutcome::Succeeded | RunOutcome::Partial, None) => "unverified".into(),
+        _ => String::new(),
+    };
+    let outcome = format!("{:?}", run.outcome).to_lowercase();
+    Line::from(vec![
+        paint.mark_span(run_health(run)),
+        paint.span(format!(" {:<13} ", human::moment(run.start, now)), Role::Text),
+        Span::styled(format!("{outcome:<11}"), paint.health_style(run_health(run))),
+        paint.span(format!(" {took:>9} {size:>9} {trend:>7}  {verified}"), Role::Text),
+    ])
 }
 
 /// '+2 %' against the run before.

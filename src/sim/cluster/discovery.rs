@@ -51,7 +51,7 @@ fn resources(group: &str, version: &str) -> Option<Value> {
     for k in members(group, version) {
         list.push(json!({
             "name": k.plural, "singularName": k.singular, "namespaced": k.namespaced, "kind": k.kind,
-            "verbs": k.verbs(), "shortNames": k.short,
+            "verbs": k.verbs(), "shortNames": k.short, "categories": k.categories(),
         }));
         for sub in k.subresources {
             let mut row = json!({
@@ -102,6 +102,7 @@ fn aggregated_resource(k: &'static KindInfo) -> Value {
         .collect();
     json!({
         "resource": k.plural, "singularResource": k.singular, "shortNames": k.short, "verbs": k.verbs(),
+        "categories": k.categories(),
         "responseKind": {"group": k.group, "version": k.version, "kind": k.kind},
         "scope": if k.namespaced { "Namespaced" } else { "Cluster" }, "subresources": subs,
     })

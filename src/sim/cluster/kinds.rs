@@ -32,6 +32,22 @@ impl KindInfo {
         if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
     }
 
+    /// The categories that kubectl knows it by: `kubectl get all`.
+    pub fn categories(&self) -> &'static [&'static str] {
+        match self.kind {
+            "Pod"
+            | "Service"
+            | "Deployment"
+            | "ReplicaSet"
+            | "StatefulSet"
+            | "DaemonSet"
+            | "Job"
+            | "CronJob"
+            | "HorizontalPodAutoscaler" => &["all"],
+            _ => &[],
+        }
+    }
+
     /// The verbs that discovery announces.
     pub fn verbs(&self) -> &'static [&'static str] {
         if self.stored {

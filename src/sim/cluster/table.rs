@@ -30,6 +30,8 @@ fn columns(kind: Kind) -> Vec<Column> {
         Kind::Service => SERVICE,
         Kind::HorizontalPodAutoscaler => HPA,
         Kind::Namespace => NAMESPACE,
+        Kind::PodDisruptionBudget => BUDGET,
+        Kind::ConfigMap => CONFIG_MAP,
         Kind::Certificate => CERTIFICATE,
         Kind::Event => return EVENT.to_vec(),
         _ => &[],
@@ -124,6 +126,13 @@ const HPA: &[Column] = &[
     ("MaxPods", "string", 0, |v, _| num(v, "/spec/maxReplicas").to_string().into()),
     ("Replicas", "integer", 0, |v, _| num(v, "/status/currentReplicas").into()),
 ];
+const BUDGET: &[Column] = &[
+    ("Min Available", "string", 0, |v, _| count_or_none(&v["spec"]["minAvailable"]).into()),
+    ("Max Unavailable", "string", 0, |v, _| count_or_none(&v["spec"]["maxUnavailable"]).into()),
+    ("Allowed Disruptions", "integer", 0, |v, _| num(v, "/status/disruptionsAllowed").into()),
+];
+const CONFIG_MAP: &[Column] =
+    &[("Data", "integer", 0, |v, _| v["data"].as_object().map_or(0, serde_json::Map::len).into())];
 const NAMESPACE: &[Column] = &[("Status", "string", 0, |v, _| text(v, "/status/phase").into())];
 const CERTIFICATE: &[Column] = &[
     ("Ready", "string", 0, |v, _| condition(v, "Ready").into()),
@@ -143,6 +152,15 @@ const EVENT: &[Column] = &[
 
 fn num(v: &Value, pointer: &str) -> i64 {
     int(v, pointer).unwrap_or(0)
+}
+
+/// A number or a percentage; `N/A` when there is none.
+fn count_or_none(v: &Value) -> String {
+    match v {
+        Value::Null => "N/A".to_owned(),
+        Value::String(s) => s.clone(),
+        other => other.to_string(),
+    }
 }
 
 fn or_none(text: &str) -> String {

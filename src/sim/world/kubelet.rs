@@ -250,6 +250,10 @@ impl World {
         let level = run.level;
         run.state = State::BackOff { until_ms: now + back_off_s(level) * 1_000 };
         let (name, uid) = (run.containers.first().map(|c| c.0.clone()).unwrap_or_default(), run.uid.clone());
+        if never_ready {
+            let text = format!("Readiness probe failed: dial tcp {ip}:8080: connect: connection refused");
+            self.tell_pod(key, true, "Unhealthy", &text);
+        }
         if level > 1 {
             let text =
                 format!("Back-off restarting failed container {name} in pod {}_{}({uid})", key.1, key.0);
