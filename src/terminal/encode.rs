@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 use ratatui::backend::{Backend, CrosstermBackend};
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
+use unicode_width::UnicodeWidthStr;
 
 use crate::ui::Frame;
 
@@ -49,7 +50,8 @@ impl Encoder {
             Some(frame) if same_size => (&frame.buffer, frame.cursor),
             _ => (&blank, None),
         };
-        let changes = before.diff(&next.buffer);
+        let known = without_broken_rows(before, &next.buffer);
+        let changes = known.as_ref().unwrap_or(before).diff(&next.buffer);
         if changes.is_empty() && same_size && cursor == next.cursor {
             return Ok(Vec::new());
         }
@@ -75,6 +77,27 @@ impl Encoder {
         self.shown = Some(next);
         Ok(bytes)
     }
+}
+
+/// What stands in no cell of a swept frame.
+const NOTHING: &str = "\u{200b}";
+
+/// Writing over half of a wide character blanks its other half, in a style of the terminal's
+/// choice; ratatui's diff does not know. Rows that had wide characters and change are written
+/// whole: `before` with those rows made unlike anything, if there are any.
+fn without_broken_rows(before: &Buffer, next: &Buffer) -> Option<Buffer> {
+    let columns = usize::from(before.area.width).max(1);
+    let wide = |cell: &Cell| cell.symbol().len() > 1 && cell.symbol().width() > 1;
+    let mut known = None;
+    for (row, (old, new)) in before.content.chunks(columns).zip(next.content.chunks(columns)).enumerate() {
+        if old.iter().any(wide) && old != new {
+            let known = known.get_or_insert_with(|| before.clone());
+            for cell in known.content.iter_mut().skip(row * columns).take(columns) {
+                cell.set_symbol(NOTHING);
+            }
+        }
+    }
+    known
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ use crate::state::{Overlay, Page, State};
 
 /// Pods offered in the palette: beyond that, the filter of the pods panel is the better tool.
 const MAX_PODS: usize = 2000;
+/// Characters of a query that count.
+const MAX_QUERY: usize = 200;
 
 pub fn open(state: &mut State, kind: ChoiceKind) {
     let mut choice = Choice {
@@ -85,7 +87,8 @@ fn palette(state: &State) -> Vec<ChoiceEntry> {
 
 /// Ranks the entries by the query; without one they keep their order.
 pub fn narrow(choice: &mut Choice) {
-    let query = choice.query.lines().join(" ");
+    // A large paste can't mean anything here, and the matcher counts in sixteen bits.
+    let query: String = choice.query.lines().join(" ").chars().take(MAX_QUERY).collect();
     choice.selected = 0;
     if query.trim().is_empty() {
         choice.matches = (0..choice.entries.len()).collect();

@@ -2,7 +2,9 @@
 
 mod architecture;
 mod commands;
+mod encoder;
 mod flows;
+mod hostile;
 mod kubernetes;
 mod panels;
 mod pty;

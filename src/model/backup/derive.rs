@@ -117,7 +117,9 @@ fn named(name: &str, namespace: &str, origin: BackupOrigin) -> Backup {
 fn of_cronjob(cronjob: &CronJob, mut runs: Vec<Run>, now: Timestamp) -> Backup {
     let newest_end = runs.iter().filter(|r| r.outcome == RunOutcome::Succeeded).filter_map(|r| r.end).max();
     // Its Job is gone, or was never seen: the CronJob remembers only when it ended.
-    if let Some(ended) = cronjob.last_success.filter(|at| newest_end.is_none_or(|end| *at > end + LATE)) {
+    if let Some(ended) =
+        cronjob.last_success.filter(|at| newest_end.is_none_or(|end| at.duration_since(end) > LATE))
+    {
         runs.push(Run {
             start: ended,
             end: Some(ended),
