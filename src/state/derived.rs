@@ -131,6 +131,12 @@ fn backups(state: &State) -> Vec<(Backup, Health, String)> {
         (BackupOrigin::Expected, false) => {
             (backup, Health::Unknown, "expected; not every source has answered".to_owned())
         }
+        (BackupOrigin::CronJob, _) if backup.last_success.is_none() && !told(FeedId::Jobs) => {
+            (backup, Health::Unknown, "its Jobs are not known".to_owned())
+        }
+        (BackupOrigin::Velero, _) if backup.last_success.is_none() && !told(FeedId::VeleroBackups) => {
+            (backup, Health::Unknown, "its runs are not known".to_owned())
+        }
         _ => {
             let (health, words) = backup::health(&backup, state.now);
             (backup, health, words)
