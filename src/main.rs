@@ -144,7 +144,7 @@ impl Stage {
     }
 
     fn clock(&self) -> Clock {
-        let clock = self.sim.clock().clone();
+        let clock = *self.sim.clock();
         Clock::new(move || clock.now())
     }
 }

@@ -1,5 +1,6 @@
 //! Secrets are named in the configuration, never written in it: a file, a variable, or a command.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -14,7 +15,7 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BYTES: usize = 64 * 1024;
 
 /// Where a secret comes from. Its value is read when it is needed and is never shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum SecretSource {
     File(PathBuf),
     Env(String),
@@ -40,6 +41,13 @@ pub enum SecretError {
     Timeout { program: String },
     #[error("the secret from {0} is {1}; check what is in it")]
     Unusable(String, &'static str),
+}
+
+/// The place only: a command's arguments may hold what should not be logged.
+impl fmt::Debug for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())
+    }
 }
 
 impl SecretSource {
@@ -125,6 +133,14 @@ mod tests {
         let text = format!("{error} {error:?}");
         assert!(text.contains("vault is sealed") && text.contains("exit status: 3"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn a_configuration_s_debug_output_holds_no_secret() {
+        let text = "[prometheus]\nurl = 'https://p'\nbearer = { command = ['vault', '--token=hunter2'] }";
+        let config = crate::config::Config::parse(text, std::path::Path::new("m.toml")).unwrap();
+        let shown = format!("{config:?}");
+        assert!(shown.contains("command vault") && !shown.contains("hunter2"), "{shown}");
     }
 
     #[tokio::test]

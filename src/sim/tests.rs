@@ -101,6 +101,8 @@ async fn lists_come_in_pages_and_say_when_their_time_is_over() {
     let count = |v: &Value| v["items"].as_array().unwrap().len();
     assert_eq!((count(&first), count(&second)), (30, 20));
     assert!(second["metadata"].get("continue").is_none());
+    assert_eq!(first["metadata"]["remainingItemCount"], 20);
+    assert!(second["metadata"].get("remainingItemCount").is_none());
     let (_, some) =
         client.get(&format!("{PODS}?labelSelector=app%3Dcache&fieldSelector=metadata.name%3Dcache-0")).await;
     assert_eq!(count(&some), 1);

@@ -212,24 +212,16 @@ fn judge(w: &Workload, tally: &Tally, now: Timestamp) -> (Health, String) {
     if words.is_empty() && w.wanted == 0 {
         words.push("scaled to 0".into());
     }
-    let health =
-        if matches!(rollout, Rollout::Failed(_)) || (w.wanted > 0 && w.ready == 0 && tally.starting == 0) {
-            Health::Critical
-        } else if broken > 0 && w.ready < w.wanted {
-            Health::Critical
-        } else if broken > 0 || tally.warnings > 0 || tally.oom.is_some() {
-            Health::Warning
-        } else if w.ready < w.wanted {
-            if tally.starting > 0 || matches!(rollout, Rollout::Progressing(_)) {
-                Health::Progress
-            } else {
-                Health::Warning
-            }
-        } else if matches!(rollout, Rollout::Progressing(_)) {
-            Health::Progress
-        } else {
-            Health::Ok
-        };
+    let none_ready = w.wanted > 0 && w.ready == 0 && tally.starting == 0;
+    let progressing = matches!(rollout, Rollout::Progressing(_));
+    let health = match rollout {
+        Rollout::Failed(_) => Health::Critical,
+        _ if none_ready || (broken > 0 && w.ready < w.wanted) => Health::Critical,
+        _ if broken > 0 || tally.warnings > 0 || tally.oom.is_some() => Health::Warning,
+        _ if progressing || (w.ready < w.wanted && tally.starting > 0) => Health::Progress,
+        _ if w.ready < w.wanted => Health::Warning,
+        _ => Health::Ok,
+    };
     (health, words.join(", "))
 }
 

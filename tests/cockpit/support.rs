@@ -71,7 +71,7 @@ impl Cockpit {
             Some(path) => Config::load(Some(path)).unwrap(),
             None => Config::default(),
         });
-        let ticking = sim.clock().clone();
+        let ticking = *sim.clock();
         let clock = Clock::new(move || ticking.now());
         let state = setup::state(&global, config.clone(), &capabilities(), clock.now(), size);
         let (out, messages) = mpsc::channel(256);
@@ -146,15 +146,6 @@ impl Cockpit {
         self.sim.advance(by).await;
         self.take(Msg::Tick(self.clock.now()));
         self.press("ctrl-r");
-    }
-
-    pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.take(Msg::Resize { columns, rows });
-    }
-
-    pub fn tick(&mut self) {
-        self.take(Msg::Tick(self.clock.now()));
-        self.state.settle();
     }
 
     pub fn screen(&self) -> String {

@@ -56,8 +56,12 @@ pub fn list(store: &Store, request: &Request, target: &Target, now_ms: i64) -> R
     let page = store.page(kind, namespace, after, limit, |o| selector.matches(o));
     let version = from.as_ref().map_or(page.version, |f| f.version);
     let mut metadata = json!({"resourceVersion": version.to_string()});
-    if let (true, Some(last)) = (page.more, page.objects.last()) {
+    if let (1.., Some(last)) = (page.remaining, page.objects.last()) {
         metadata["continue"] = format!("{version}:{}:{}", last.namespace, last.name).into();
+        // As the API server does it: unknown as soon as a selector has to be asked.
+        if selector.is_empty() {
+            metadata["remainingItemCount"] = page.remaining.into();
+        }
     }
     if request.wants_table() {
         let table = table::table(kind, &page.objects, metadata, now_ms, request.param("includeObject"));

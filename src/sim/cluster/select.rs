@@ -61,6 +61,11 @@ impl Selector {
         Self { labels, fields: Vec::new() }
     }
 
+    /// Whether it asks for nothing, so that everything matches.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty()
+    }
+
     pub fn matches(&self, object: &Object) -> bool {
         self.labels.iter().all(|t| label_matches(t, object))
             && self.fields.iter().all(|(path, equal, value)| (field(object, path) == *value) == *equal)

@@ -38,8 +38,8 @@ pub struct Page {
     /// The version at which the list was taken.
     pub version: u64,
     pub objects: Vec<Arc<Object>>,
-    /// Whether there is more after the last object.
-    pub more: bool,
+    /// How many match after the last object.
+    pub remaining: usize,
 }
 
 struct Inner {
@@ -107,20 +107,20 @@ impl Store {
             (None, None) => Bound::Unbounded,
         };
         let mut objects: Vec<Arc<Object>> = Vec::new();
-        let mut more = false;
+        let mut remaining = 0;
         for ((ns, _), object) in inner.kinds[kind as usize].range((start, Bound::Unbounded)) {
             if namespace.is_some_and(|wanted| wanted != &**ns) {
                 break;
             }
             if matches(object) {
                 if objects.len() >= limit {
-                    more = true;
-                    break;
+                    remaining += 1;
+                } else {
+                    objects.push(object.clone());
                 }
-                objects.push(object.clone());
             }
         }
-        Page { version: inner.version, objects, more }
+        Page { version: inner.version, objects, remaining }
     }
 
     /// How many objects of a kind there are.

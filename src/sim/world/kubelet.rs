@@ -6,7 +6,7 @@ use super::cast::{NO_SPACE, SHOP, backup_duration_s};
 use super::make;
 use super::pod::{Ended, PodRun, State, back_off_s};
 use super::script::is_full;
-use crate::sim::cluster::json::{list, set, text};
+use crate::sim::cluster::json::{list, parse_time, set, text};
 use crate::sim::cluster::kinds::Kind;
 use crate::sim::cluster::object::Object;
 
@@ -202,13 +202,15 @@ impl World {
             .find(|e| text(e, "/name") == "RETENTION_DAYS")
             .and_then(|e| text(e, "/value").parse().ok());
         let full = namespace == SHOP && cronjob == "backup-full" && retention.is_some_and(is_full);
-        let seconds = backup_duration_s(&cronjob, job);
+        // Counted from the Job's start, which for one under way at the beginning is earlier.
+        let start = tree.and_then(|t| parse_time(text(&t, "/status/startTime"))).unwrap_or(now);
+        let finished_ms = (start + backup_duration_s(&cronjob, job) * 1_000).max(now + 1_000);
         Ended {
             exit_code: i64::from(full),
             reason: if full { "Error" } else { "Completed" },
             message: if full { NO_SPACE.to_owned() } else { String::new() },
             started_ms: now,
-            finished_ms: now + seconds * 1_000,
+            finished_ms,
         }
     }
 

@@ -194,6 +194,7 @@ impl World {
 
     fn every_minute(&mut self, from_ms: i64, to_ms: i64) {
         self.run_cron_jobs(from_ms, to_ms);
+        self.run_velero(from_ms, to_ms);
         self.check_certificates();
         self.forget_old_events();
         for key in self.rolling.clone() {

@@ -20,7 +20,11 @@ pub(super) struct Stage {
 }
 
 pub(super) fn play(scenario: &str) -> Stage {
-    let origin: jiff::Timestamp = ORIGIN.parse().unwrap();
+    play_at(scenario, ORIGIN)
+}
+
+fn play_at(scenario: &str, origin: &str) -> Stage {
+    let origin: jiff::Timestamp = origin.parse().unwrap();
     let clock = Clock::new(origin, 0.0);
     let parts = Parts {
         store: Arc::new(Store::new(7)),
@@ -380,4 +384,39 @@ fn a_stateful_set_replaces_its_pods_one_at_a_time_from_the_top() {
         (Some(4), Some(4))
     );
     assert_eq!(tree["status"]["currentRevision"], tree["status"]["updateRevision"]);
+}
+
+#[test]
+fn backups_under_way_where_the_live_past_begins_are_finished() {
+    for origin in ["04:01:00", "03:05:00", "03:00:10", "03:28:00", "02:05:00"] {
+        let stage = play_at("calm", &format!("2026-11-20T{origin}Z"));
+        let hour = stage.world.now_ms().div_euclid(3_600_000) * 3_600_000;
+        let succeeded = |name: &str| {
+            let tree = stage.parts.store.get(Kind::CronJob, "shop", name).unwrap().tree();
+            crate::sim::cluster::json::parse_time(text(&tree, "/status/lastSuccessfulTime")).unwrap()
+        };
+        assert!(succeeded("backup-hourly") > hour - 3_600_000, "{origin}: the run of the hour before");
+        if !origin.starts_with("02") {
+            let two: jiff::Timestamp = "2026-11-20T02:00:00Z".parse().unwrap();
+            assert!(succeeded("backup-full") > two.as_millisecond(), "{origin}: tonight's run");
+        }
+        let unfinished = stage.parts.store.list(Kind::Job, Some("shop")).into_iter().filter(|j| {
+            let tree = j.tree();
+            let start = crate::sim::cluster::json::parse_time(text(&tree, "/status/startTime")).unwrap();
+            text(&tree, "/status/completionTime").is_empty() && stage.world.now_ms() - start > 2_400_000
+        });
+        assert_eq!(unfinished.count(), 0, "{origin}");
+    }
+}
+
+#[test]
+fn velero_goes_on_making_backups() {
+    let mut stage = play_at("calm", "2026-11-20T02:50:00Z");
+    let completed = |stage: &Stage| {
+        let all = stage.parts.store.list(Kind::Backup, None);
+        all.iter().filter(|b| text(&b.tree(), "/status/phase") == "Completed").count()
+    };
+    let before = completed(&stage);
+    stage.minutes(15);
+    assert_eq!(completed(&stage), before + 1);
 }

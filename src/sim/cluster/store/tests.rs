@@ -57,10 +57,10 @@ fn pages_follow_on_and_stay_in_their_namespace() {
     let other = json!({"metadata": {"name": "z", "namespace": "zoo"}});
     store.create(Kind::Pod, other, 0).unwrap();
     let first = store.page(Kind::Pod, Some("shop"), None, 4, |_| true);
-    assert!(first.more);
+    assert_eq!(first.remaining, 3);
     let last = first.objects.last().unwrap();
     let second = store.page(Kind::Pod, Some("shop"), Some((&last.namespace, &last.name)), 4, |_| true);
-    assert!(!second.more);
+    assert_eq!(second.remaining, 0);
     let names: Vec<_> = first.objects.iter().chain(&second.objects).map(|o| o.name.to_string()).collect();
     assert_eq!(names, ["p0", "p1", "p2", "p3", "p4", "p5", "p6"]);
 }

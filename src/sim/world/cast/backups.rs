@@ -6,6 +6,7 @@ use super::{App, DAY_MS, Past, SHOP, Stage};
 use crate::sim::cluster::json::{set, time};
 use crate::sim::cluster::kinds::Kind;
 use crate::sim::cluster::status::ApiError;
+use crate::sim::world::controllers::velero;
 use crate::sim::world::cron::Schedule;
 use crate::sim::world::make;
 use crate::sim::world::pod::{Ended, PodRun, State, fnv};
@@ -127,8 +128,9 @@ fn history(
     for at in &runs {
         let job = job_name(name, *at);
         let finished = at + 1_000 * backup_duration_s(name, &job);
-        // One that is still under way when the live past begins is left to the controllers.
+        // One that is under way when the live past begins is finished by its controllers.
         if finished > stage.now_ms {
+            running_job(stage, owner, &job, *at)?;
             continue;
         }
         let failed = name == "backup-full" && past.disk_full_since_ms.is_some_and(|since| *at >= since);
@@ -171,6 +173,13 @@ fn finished_job(
     Ok((*stage.add(Kind::Job, tree)?.tree()).clone())
 }
 
+fn running_job(stage: &Stage, owner: &Value, job: &str, at: i64) -> Result<(), ApiError> {
+    let mut tree = make::job(owner, job, at);
+    set(&mut tree, "/metadata", "creationTimestamp", time(at));
+    tree["status"] = json!({"startTime": time(at), "active": 1});
+    stage.add(Kind::Job, tree).map(|_| ())
+}
+
 fn failed_pod(stage: &mut Stage, job: &Value, name: &str, at: i64, end: i64) -> Result<(), ApiError> {
     let mut pod = make::job_pod(job, &format!("{name}-{}", stage.store.suffix(5)));
     set(&mut pod, "/metadata", "creationTimestamp", time(at));
@@ -192,9 +201,8 @@ fn failed_pod(stage: &mut Stage, job: &Value, name: &str, at: i64, end: i64) -> 
 /// Velero: a nightly Schedule of cluster objects and its Backups.
 fn velero(stage: &mut Stage) -> Result<(), ApiError> {
     let cron = "0 3 * * *";
-    let runs = Schedule::parse(cron)
-        .map(|s| s.runs(stage.now_ms - 14 * DAY_MS, stage.now_ms - 600_000))
-        .unwrap_or_default();
+    let runs =
+        Schedule::parse(cron).map(|s| s.runs(stage.now_ms - 14 * DAY_MS, stage.now_ms)).unwrap_or_default();
     let template = json!({"includedNamespaces": ["*"], "storageLocation": "default", "ttl": "720h0m0s"});
     let schedule = json!({
         "metadata": {"name": "cluster-daily", "namespace": "velero", "creationTimestamp": time(stage.now_ms - 200 * DAY_MS)},
@@ -203,17 +211,8 @@ fn velero(stage: &mut Stage) -> Result<(), ApiError> {
     });
     stage.add(Kind::Schedule, schedule)?;
     for at in runs {
-        let stamp = time(at).replace(['-', ':', 'T', 'Z'], "");
-        let end = at + 95_000 + (dice(&stamp) * 40_000.0) as i64;
-        let items = 1_180 + (dice(&stamp) * 60.0) as i64;
-        let tree = json!({
-            "metadata": {"name": format!("cluster-daily-{stamp}"), "namespace": "velero", "creationTimestamp": time(at),
-                "labels": {"velero.io/schedule-name": "cluster-daily", "velero.io/storage-location": "default"}},
-            "spec": template,
-            "status": {"phase": "Completed", "startTimestamp": time(at), "completionTimestamp": time(end),
-                "expiration": time(at + 30 * DAY_MS), "formatVersion": "1.1.0", "version": 1,
-                "progress": {"itemsBackedUp": items, "totalItems": items}},
-        });
+        let mut tree = velero::backup(&template, "cluster-daily", at);
+        velero::finish(&mut tree, stage.now_ms);
         stage.add(Kind::Backup, tree)?;
     }
     Ok(())

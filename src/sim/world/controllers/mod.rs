@@ -14,6 +14,7 @@ mod replicaset;
 pub mod revision;
 mod rolling;
 mod statefulset;
+pub mod velero;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
