@@ -18,7 +18,7 @@ pub mod detail;
 pub mod events;
 mod feed;
 pub mod jobs;
-mod kind;
+pub mod kind;
 mod lines;
 pub mod list;
 pub mod logs;
