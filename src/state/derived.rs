@@ -193,6 +193,8 @@ fn headline(state: &State, derived: &Derived) -> Headline {
     let broken = derived.pods.workloads.iter().find(|w| w.health == Health::Critical);
     parts.extend(broken.map(|w| format!("{} {}/{} ready, {}", w.key.name, w.ready, w.wanted, w.state)));
     parts.extend(latency.map(|(text, _)| text));
+    let beyond = derived.strip.iter().filter(|m| m.health == Health::Critical);
+    parts.extend(beyond.map(|m| format!("{} {}", m.id.noun(), measures::said(m.value, m.id.unit()))));
     if parts.is_empty() {
         parts = PANELS
             .iter()
