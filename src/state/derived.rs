@@ -16,7 +16,7 @@ use crate::model::pod::Pod;
 use crate::model::signal::{BurnWindow, SignalId};
 use crate::model::workload::WorkloadKind;
 use crate::model::{FailureKind, FeedId, Health, budget};
-use crate::panels::PANELS;
+use crate::panels::{OBJECTIVES, PANELS};
 use crate::ui::human;
 
 #[derive(Clone, Debug, Default)]
@@ -193,17 +193,18 @@ fn headline(state: &State, derived: &Derived) -> Headline {
     let broken = derived.pods.workloads.iter().find(|w| w.health == Health::Critical);
     parts.extend(broken.map(|w| format!("{} {}/{} ready, {}", w.key.name, w.ready, w.wanted, w.state)));
     parts.extend(latency.map(|(text, _)| text));
-    let beyond = derived.strip.iter().filter(|m| m.health == Health::Critical);
-    parts.extend(beyond.map(|m| format!("{} {}", m.id.noun(), measures::said(m.value, m.id.unit()))));
     if parts.is_empty() {
         parts = PANELS
             .iter()
             .zip(&derived.verdicts)
+            .take(OBJECTIVES)
             .filter(|(_, (health, _))| *health == worst && worst > Health::Ok)
             .map(|(panel, (_, words))| format!("{}: {words}", panel.noun()))
             .take(2)
             .collect();
     }
+    let beyond = derived.strip.iter().filter(|m| m.health == worst && worst > Health::Ok);
+    parts.extend(beyond.map(|m| format!("{} {}", m.id.noun(), measures::said(m.value, m.id.unit()))));
     Headline { health: worst, text: parts.join(" · "), lead: lead(state, derived) }
 }
 

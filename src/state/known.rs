@@ -196,9 +196,16 @@ impl Known {
                 Change::Upsert(observation) => self.upsert(feed, observation, batch.at),
             }
         }
+        // Workloads have their revision's age from ReplicaSets and ControllerRevisions.
         let pods = matches!(
             feed,
-            FeedId::Pods | FeedId::Deployments | FeedId::StatefulSets | FeedId::DaemonSets | FeedId::Usage
+            FeedId::Pods
+                | FeedId::Deployments
+                | FeedId::StatefulSets
+                | FeedId::DaemonSets
+                | FeedId::ReplicaSets
+                | FeedId::ControllerRevisions
+                | FeedId::Usage
         );
         Dirty { pods, rest: true }
     }

@@ -147,6 +147,9 @@ pub struct ListView {
     pub selected: Option<Key>,
     /// Where it stood, for when it is gone.
     pub index: usize,
+    /// The rows have been shown with a cursor: from then on it keeps to its object. Before, the first
+    /// row is selected, whichever comes to be the worst while the feeds come in.
+    pub pinned: bool,
     pub filter: Filter,
     pub sort: usize,
     pub reverse: bool,
@@ -179,6 +182,15 @@ impl View {
             pending: Vec::new(),
             log_id: 0,
             refresh: 0,
+        }
+    }
+
+    /// Shows a panel on a page of its own.
+    pub fn zoom(&mut self, panel: usize) {
+        self.lists.entry(panel).or_default().pinned = true;
+        match self.pages.last_mut() {
+            Some(Page::Panel(shown)) => *shown = panel,
+            _ => self.pages.push(Page::Panel(panel)),
         }
     }
 
@@ -216,7 +228,11 @@ pub fn keep_selection(state: &mut State) {
     for panel in 0..crate::panels::PANELS.len() {
         let keys = crate::panels::PANELS[panel].rows(state);
         let list = state.view.lists.entry(panel).or_default();
-        let at = list.selected.as_ref().and_then(|key| keys.iter().position(|k| k == key));
+        let selected = list.selected.as_ref().filter(|_| list.pinned);
+        let at = selected.and_then(|key| keys.iter().position(|k| k == key));
+        if !list.pinned {
+            list.index = 0;
+        }
         list.index = at.unwrap_or(list.index).min(keys.len().saturating_sub(1));
         list.selected = keys.get(list.index).cloned();
     }

@@ -11,7 +11,7 @@ use crate::model::scope::{ContextName, NamespaceChoice};
 use crate::model::{Clean, Failure, Key};
 use crate::panels::{PANELS, PODS};
 use crate::state::view::{Choice, ChoiceEntry, ChoiceKind, ChoiceTarget, Window, line_field};
-use crate::state::{Overlay, Page, State};
+use crate::state::{Overlay, State};
 
 /// Pods offered in the palette: beyond that, the filter of the pods panel is the better tool.
 const MAX_PODS: usize = 2000;
@@ -192,16 +192,15 @@ pub fn accept(state: &mut State, choice: &Choice) -> Vec<Effect> {
         ChoiceTarget::Command(command) => commands::run(state, command),
         ChoiceTarget::Panel(panel) => {
             let effects = commands::focus(state, panel);
-            if state.view.pages.is_empty() {
-                state.view.pages.push(Page::Panel(panel));
-            }
+            state.view.zoom(panel);
             effects
         }
         ChoiceTarget::Pod(key) => commands::open_pod(state, &key),
         ChoiceTarget::Workload(key) => {
             let filter = format!("owner={} ns={}", key.name, key.namespace);
             let effects = commands::focus(state, PODS);
-            state.view.pages = vec![Page::Panel(PODS)];
+            state.view.pages.clear();
+            state.view.zoom(PODS);
             let list = state.view.lists.entry(PODS).or_default();
             list.filter = crate::model::filter::Filter::parse(&filter).unwrap_or_default();
             state.dirty.pods = true;

@@ -83,10 +83,10 @@ pub fn wants(state: &State) -> Effect {
 
 pub fn focus(state: &mut State, panel: usize) -> Vec<Effect> {
     state.view.focus = panel;
-    match state.view.pages.last_mut() {
+    match state.view.pages.last() {
         // From one zoomed panel to the next.
-        Some(Page::Panel(shown)) => {
-            *shown = panel;
+        Some(Page::Panel(_)) => {
+            state.view.zoom(panel);
             Vec::new()
         }
         Some(_) => {
@@ -109,7 +109,7 @@ fn open(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     match state.view.pages.last() {
-        None => state.view.pages.push(Page::Panel(state.view.focus)),
+        None => state.view.zoom(state.view.focus),
         Some(Page::Panel(PODS)) => {
             if let Some(key) = state.view.list(PODS).selected {
                 return open_pod(state, &key);
@@ -228,7 +228,7 @@ fn scroll(state: &mut State, step: Step) {
 
 fn type_text(state: &mut State, purpose: TextPurpose) {
     if purpose == TextPurpose::Filter && state.view.pages.is_empty() {
-        state.view.pages.push(Page::Panel(state.view.focus));
+        state.view.zoom(state.view.focus);
     }
     let text = match purpose {
         TextPurpose::Filter => state.view.list(state.view.active_panel()).filter.text,

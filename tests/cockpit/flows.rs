@@ -87,7 +87,7 @@ async fn backup_missed_says_which_why_and_how_old() {
     flow(
         "backup-missed",
         SMALL,
-        &[("4", &["backup-full", "RPO"]), ("enter", &["no space left on device", "failed"])],
+        &[("4", &["backup-full", "RPO"]), ("enter", &["No space left on device", "failed"])],
     )
     .await;
 }
@@ -145,7 +145,7 @@ async fn a_restricted_user_sees_what_is_denied_in_words() {
     cockpit.press("enter");
     cockpit.until_shown("14/20").await;
     cockpit.until("jobs to be denied", |s| s.feed_health(FeedId::Jobs) == Health::Denied).await;
-    assert_eq!(cockpit.state.feed_health(FeedId::Pods), Health::Ok);
+    cockpit.until("pods to be allowed", |s| s.feed_health(FeedId::Pods) == Health::Ok).await;
     let screen = cockpit.screen();
     assert!(screen.contains("denied"), "{screen}");
 }
