@@ -30,13 +30,14 @@ impl Panel for Alerts {
 
     fn verdict(&self, state: &State, derived: &Derived) -> (Health, String) {
         let firing: Vec<_> = derived.alerts.iter().filter(|a| a.state != AlertState::Suppressed).collect();
+        // Silenced by someone, or inhibited by another.
         let silenced = derived.alerts.len() - firing.len();
         let mut words = match firing.len() {
             0 => "none firing".to_owned(),
             n => format!("{n} firing"),
         };
         if silenced > 0 {
-            words += &format!(", {silenced} silenced");
+            words += &format!(", {silenced} suppressed");
         }
         let health = firing.iter().map(|a| a.health()).max().unwrap_or(Health::Ok);
         match state.feeds_trouble(&[FeedId::Alerts]) {

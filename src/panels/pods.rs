@@ -224,11 +224,11 @@ pub fn why(pod: &Pod) -> Option<String> {
     end.or_else(|| pod.trouble.as_ref().map(ToString::to_string))
 }
 
-/// ' 6x 40s ago': how often it restarted, and when last.
+/// ' 6x 40s': how often it restarted, and how long ago the last time was.
 fn restarts(state: &State, pod: &Pod) -> String {
     match (pod.restarts, pod.last_restart) {
         (0, _) => String::new(),
-        (n, Some(at)) => format!(" {n}x {} ago", human::age(state.now.duration_since(at))),
+        (n, Some(at)) => format!(" {n}x {}", human::age(state.now.duration_since(at))),
         (n, None) => format!(" {n}x"),
     }
 }

@@ -15,9 +15,14 @@ use super::kubernetes::trouble::Ask;
 use crate::config::{Config, ServiceRef};
 use crate::model::{Clean, Failure, FailureKind};
 
-/// Services come and go rarely; after a failure it may be only the network that was away.
+/// Services come and go rarely, and permissions too; other failures are over in a moment, and are
+/// kept only for those who ask at the same time.
 const KEEP: Duration = Duration::from_secs(300);
-const KEEP_FAILED: Duration = Duration::from_secs(30);
+const KEEP_DENIED: Duration = Duration::from_secs(60);
+const KEEP_FAILED: Duration = Duration::from_secs(1);
+
+/// Between tries of a list that was shed or failed.
+const TRY_AGAIN: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(900)];
 
 /// Where monitoring is usually installed: looked at when the whole cluster may not be listed.
 const USUAL_NAMESPACES: [&str; 4] = ["monitoring", "observability", "prometheus", "kube-prometheus-stack"];
@@ -103,7 +108,11 @@ impl Shared {
     pub async fn get(&self, session: &Session) -> Arc<Found> {
         let mut last = self.0.lock().await;
         if let Some((at, found)) = last.as_ref() {
-            let keep = if found.denied.is_empty() { KEEP } else { KEEP_FAILED };
+            let keep = match found.denied.iter().find(|failure| is_passing(failure)) {
+                Some(_) => KEEP_FAILED,
+                None if found.denied.is_empty() => KEEP,
+                None => KEEP_DENIED,
+            };
             if at.elapsed() < keep {
                 return found.clone();
             }
@@ -188,7 +197,24 @@ pub async fn discover(session: &Session) -> Found {
     found
 }
 
+/// Whether it may be over in a moment.
+fn is_passing(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::Unreachable | FailureKind::Throttled | FailureKind::ServerError)
+}
+
 async fn list(session: &Session, namespace: Option<&str>) -> Result<Vec<Wire>, Failure> {
+    for pause in TRY_AGAIN {
+        match list_once(session, namespace).await {
+            Err(failure) if matches!(failure.kind, FailureKind::Throttled | FailureKind::ServerError) => {
+                tokio::time::sleep(pause.mul_f64(rand::random_range(1.0..=1.5))).await;
+            }
+            result => return result,
+        }
+    }
+    list_once(session, namespace).await
+}
+
+async fn list_once(session: &Session, namespace: Option<&str>) -> Result<Vec<Wire>, Failure> {
     let path = match namespace {
         Some(namespace) => format!("/api/v1/namespaces/{namespace}/services?limit={MOST}"),
         None => format!("/api/v1/services?limit={MOST}"),
@@ -334,7 +360,8 @@ fn configured(
 /// off is.
 fn none(role: Role, found: &Found) -> Failure {
     let noun = role.noun();
-    let worst = found.denied.iter().find(|f| f.kind != FailureKind::Denied && f.kind != FailureKind::Absent);
+    let worst = found.denied.iter().find(|f| is_passing(f));
+    let passing = worst.is_some();
     let (kind, happened) = match (worst, found.denied.first()) {
         (Some(failure), _) => (failure.kind, format!("{}: {}", failure.tried, failure.happened)),
         (None, Some(failure)) => (
@@ -347,7 +374,11 @@ fn none(role: Role, found: &Found) -> Failure {
         kind,
         tried: Clean::new(&format!("find {noun} among the services of {}", found.looked_in)),
         happened: Clean::new(&happened),
-        next: Clean::new(&format!("set [{noun}] url or service in midwatch.toml")),
+        next: Clean::new(&if passing {
+            "midwatch keeps trying".to_owned()
+        } else {
+            format!("set [{noun}] url or service in midwatch.toml")
+        }),
     }
 }
 

@@ -19,6 +19,13 @@ use access::{client, plain_headers, secret_header, secret_headers};
 /// Beyond it an answer is of no use to someone who waits for it.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Between tries after a 429 or 5xx: an API server under load sheds requests one by one. A probe
+/// must not try again, since its first answer is the truth.
+const TRY_AGAIN: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(900)];
+
+/// A server that asks for more is asked again in the next round.
+const MOST_PAUSE: Duration = Duration::from_secs(3);
+
 /// More than any answer that is asked for here; a wrong server can send without end.
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
@@ -48,7 +55,7 @@ enum Base {
 pub struct Reply {
     pub status: StatusCode,
     pub body: Vec<u8>,
-    retry_after: Option<String>,
+    retry_after_s: Option<u64>,
     location: Option<String>,
 }
 
@@ -122,7 +129,7 @@ impl Endpoint {
     /// # Errors
     /// When there is no answer; a refusal is a reply.
     pub async fn visit(&self) -> Result<Reply, Failure> {
-        self.send(Method::GET, "", &[]).await
+        self.send_once(&Method::GET, "", &[]).await
     }
 
     /// # Errors
@@ -139,7 +146,30 @@ impl Endpoint {
         })
     }
 
+    /// Asks again where the server itself says that it was a moment's trouble: everything here only
+    /// reads. An answer of Prometheus (it has an `errorType`) is one.
     async fn send(&self, method: Method, path: &str, params: &[(&str, &str)]) -> Result<Reply, Failure> {
+        for pause in TRY_AGAIN {
+            let reply = self.send_once(&method, path, params).await?;
+            let transient = matches!(reply.status.as_u16(), 429 | 500 | 502..=504);
+            if !transient || reply.names("errorType") {
+                return Ok(reply);
+            }
+            let asked = reply.retry_after_s.map_or(pause, Duration::from_secs);
+            if asked > MOST_PAUSE {
+                return Ok(reply);
+            }
+            tokio::time::sleep(asked.max(pause).mul_f64(rand::random_range(1.0..=1.5))).await;
+        }
+        self.send_once(&method, path, params).await
+    }
+
+    async fn send_once(
+        &self,
+        method: &Method,
+        path: &str,
+        params: &[(&str, &str)],
+    ) -> Result<Reply, Failure> {
         let asked = async {
             match &self.base {
                 Base::Direct { client, url, basic } => {
@@ -151,10 +181,10 @@ impl Endpoint {
                     if let Some((user, password)) = basic {
                         request = request.basic_auth(user, Some(password.expose_secret()));
                     }
-                    send_direct(request, method, params).await
+                    send_direct(request, method.clone(), params).await
                 }
                 Base::Proxy { client, prefix, .. } => {
-                    self.send_proxied(client, prefix, method, path, params).await
+                    self.send_proxied(client, prefix, method.clone(), path, params).await
                 }
             }
         };
@@ -222,7 +252,7 @@ impl Endpoint {
                 format!("check [{section}] url or service, and its path prefix (/prometheus for Mimir)"),
             ),
             (429, _) => {
-                let wait = reply.retry_after.as_deref().unwrap_or("a while");
+                let wait = reply.retry_after_s.map_or("a while".to_owned(), |s| format!("{s} s"));
                 (FailureKind::Throttled, format!("it asks to wait {wait}"))
             }
             (502..=504, _) => {
@@ -249,14 +279,17 @@ impl Endpoint {
 impl Reply {
     fn new(status: StatusCode, headers: &HeaderMap, body: Vec<u8>) -> Self {
         let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
-        let retry_after =
-            text(header::RETRY_AFTER).map(|s| format!("{} s", s.chars().take(40).collect::<String>()));
+        let retry_after_s = text(header::RETRY_AFTER).and_then(|s| s.trim().parse().ok());
         // The host only: what a login page gets in its query is not for the screen.
         let location = text(header::LOCATION).map(|to| match Url::parse(to) {
             Ok(url) => url.host_str().unwrap_or("elsewhere").to_owned(),
             Err(_) => "a path of its own".to_owned(),
         });
-        Self { status, body, retry_after, location }
+        Self { status, body, retry_after_s, location }
+    }
+
+    fn names(&self, field: &str) -> bool {
+        serde_json::from_slice::<serde_json::Value>(&self.body).is_ok_and(|json| json.get(field).is_some())
     }
 
     /// What the server says went wrong: the message of a JSON error (Kubernetes', Prometheus'),
@@ -404,6 +437,39 @@ mod tests {
             let all = format!("{failure:?}");
             assert!(!all.contains("t0ken") && !all.contains('\x1b') && !all.contains("secret=x"), "{all}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_moment_s_trouble_is_tried_through_and_an_answer_is_not() {
+        let asked = std::sync::Arc::new(std::sync::atomic::AtomicU16::new(0));
+        let count = move || asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let (shed, timed_out) = (count.clone(), count.clone());
+        let status = |code: u16| axum::http::StatusCode::from_u16(code).unwrap();
+        let app =
+            Router::new()
+                .route(
+                    "/shed",
+                    get(move || async move {
+                        (status(if shed() < 2 { 429 } else { 200 }), axum::Json(json!("ok")))
+                    }),
+                )
+                .route(
+                    "/slow",
+                    get(move || async move {
+                        let _ = timed_out();
+                        (
+                            status(503),
+                            axum::Json(
+                                json!({"status": "error", "errorType": "timeout", "error": "too slow"}),
+                            ),
+                        )
+                    }),
+                );
+        let endpoint = open(&serve(app).await, &HttpAccess::default()).await;
+        assert_eq!(endpoint.get_json::<String>("/shed", &[]).await.unwrap(), "ok");
+        assert_eq!(count(), 3);
+        assert!(endpoint.get_json::<Value>("/slow", &[]).await.is_err());
+        assert_eq!(count(), 5, "a query that timed out is not asked for again");
     }
 
     #[tokio::test]

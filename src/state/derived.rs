@@ -131,6 +131,12 @@ fn backups(state: &State) -> Vec<(Backup, Health, String)> {
         (BackupOrigin::Expected, false) => {
             (backup, Health::Unknown, "expected; not every source has answered".to_owned())
         }
+        (BackupOrigin::CronJob, _) if backup.last_success.is_none() && !told(FeedId::Jobs) => {
+            (backup, Health::Unknown, "its Jobs are not known".to_owned())
+        }
+        (BackupOrigin::Velero, _) if backup.last_success.is_none() && !told(FeedId::VeleroBackups) => {
+            (backup, Health::Unknown, "its runs are not known".to_owned())
+        }
         _ => {
             let (health, words) = backup::health(&backup, state.now);
             (backup, health, words)
@@ -187,6 +193,8 @@ fn headline(state: &State, derived: &Derived) -> Headline {
     let broken = derived.pods.workloads.iter().find(|w| w.health == Health::Critical);
     parts.extend(broken.map(|w| format!("{} {}/{} ready, {}", w.key.name, w.ready, w.wanted, w.state)));
     parts.extend(latency.map(|(text, _)| text));
+    let beyond = derived.strip.iter().filter(|m| m.health == Health::Critical);
+    parts.extend(beyond.map(|m| format!("{} {}", m.id.noun(), measures::said(m.value, m.id.unit()))));
     if parts.is_empty() {
         parts = PANELS
             .iter()

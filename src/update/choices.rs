@@ -55,7 +55,18 @@ fn palette(state: &State) -> Vec<ChoiceEntry> {
     for (command, layer, _, doc) in COMMANDS {
         let here =
             layers.contains(layer) || keymap.all().any(|(l, _, c)| c == *command && layers.contains(&l));
-        let moves = matches!(layer, Layer::Choice | Layer::Text) || *command == Command::Palette;
+        // Panels stand in the list themselves.
+        let moves = matches!(layer, Layer::Choice | Layer::Text)
+            || matches!(
+                command,
+                Command::Palette
+                    | Command::Focus1
+                    | Command::Focus2
+                    | Command::Focus3
+                    | Command::Focus4
+                    | Command::Focus5
+                    | Command::Focus6
+            );
         if here && !moves {
             let keys = keymap.keys(*command).into_iter().next().unwrap_or_default();
             entries.push(entry((*doc).to_owned(), keys, ChoiceTarget::Command(*command)));
