@@ -50,7 +50,7 @@ async fn stage() -> Stage {
     let kubeconfig = directory.path().join("kubeconfig");
     std::fs::write(&kubeconfig, sim.kubeconfig_yaml()).unwrap();
     let global = Global { kubeconfig: Some(kubeconfig), all_namespaces: true, ..Global::default() };
-    let ticking = sim.clock().clone();
+    let ticking = *sim.clock();
     let clock = Clock::new(move || ticking.now());
     let capabilities = Capabilities {
         depth: Depth::True,

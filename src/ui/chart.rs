@@ -41,8 +41,20 @@ impl Chart<'_> {
         self.axis(paint, area, plot, top);
         self.times(paint, area, plot);
         self.objective_line(paint, plot, top);
-        self.draw_marks(paint, plot);
-        if paint.ascii() { self.columns(paint, plot, top) } else { self.braille(paint, plot, top) }
+        let still = self.still(plot);
+        still.draw_marks(paint, plot);
+        if paint.ascii() { still.columns(paint, plot, top) } else { still.braille(paint, plot, top) }
+    }
+
+    /// The same, moving on by whole dots: a line that creeps with every second is written anew
+    /// every second, and half a kilobyte of it tells nothing.
+    fn still(&self, plot: Rect) -> Self {
+        let dots = f64::from(plot.width) * 2.0;
+        let dot_s = (self.span_s() / dots).ceil().max(1.0) as i64;
+        let ahead_s = dot_s - 1 - (self.to.as_second() - 1).rem_euclid(dot_s);
+        let ahead = jiff::SignedDuration::from_secs(ahead_s);
+        let moved = |at: Timestamp| at.checked_add(ahead).unwrap_or(at);
+        Self { from: moved(self.from), to: moved(self.to), others: self.others.clone(), ..*self }
     }
 
     /// The value at the upper edge: the largest, or the objective, and a little air.

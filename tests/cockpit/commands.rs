@@ -201,6 +201,23 @@ fn a_configuration_is_checked_to_the_column() {
     run(&["--config", "missing.toml", "config", "check"]).ends(1).warns("missing.toml");
 }
 
+#[test]
+fn a_configuration_is_written_once_and_never_over_another() {
+    let sim = Simulation::start("calm");
+    let kubeconfig = sim.kubeconfig();
+    let init = ["--kubeconfig", &kubeconfig, "config", "init"];
+    let printed = run(&init).ends(0).out();
+    assert!(toml::from_str::<toml::Table>(&printed).is_ok(), "{printed}");
+    let write = ["--kubeconfig", &kubeconfig, "config", "init", "--write"];
+    let written = run(&write).ends(0);
+    let path = written.home.path().join(".config/midwatch/midwatch.toml");
+    let first = std::fs::read_to_string(&path).unwrap();
+    let checked = run_in(written.home, &["config", "check"]).ends(0);
+    let again = run_in(checked.home, &write).ends(2).warns("left as it is");
+    let path = again.home.path().join(".config/midwatch/midwatch.toml");
+    assert_eq!(std::fs::read_to_string(path).unwrap(), first);
+}
+
 /// `midwatch sim`, ended with the test.
 struct Simulation {
     child: Child,
