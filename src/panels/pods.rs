@@ -16,7 +16,7 @@ use crate::ui::theme::Role;
 pub struct Pods;
 
 /// Without these the panel can't say how the workloads are.
-const NEEDED: [FeedId; 2] = [FeedId::Pods, FeedId::Deployments];
+const NEEDED: [FeedId; 4] = [FeedId::Pods, FeedId::Deployments, FeedId::StatefulSets, FeedId::DaemonSets];
 
 impl Panel for Pods {
     fn noun(&self) -> &'static str {
