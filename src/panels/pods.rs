@@ -68,7 +68,7 @@ impl Panel for Pods {
             paint.line(area, y, line);
         }
         let mut y = header + for_workloads;
-        if usize::from(for_workloads) < pods.workloads.len() && y > header {
+        if usize::from(for_workloads) < pods.workloads.len() && for_workloads > 1 {
             let hidden = pods.workloads.len() - usize::from(for_workloads) + 1;
             let more = format!("  and {hidden} more workloads");
             paint.clear(Rect { y: area.y + y - 1, height: 1, ..area });

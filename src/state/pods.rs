@@ -1,7 +1,7 @@
 //! Derived from pods and workloads: what is broken, worst first.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -105,11 +105,43 @@ struct Tally {
     oom: Option<Timestamp>,
 }
 
+/// What the configuration's selectors say is ours; without any, everything is.
+struct Ours(Option<BTreeSet<(Clean, WorkloadRef)>>);
+
+impl Ours {
+    fn of(state: &State) -> Self {
+        let selectors = &state.settings.config.selectors;
+        if selectors.is_empty() {
+            return Self(None);
+        }
+        let selected = |w: &&Workload| selectors.iter().any(|selector| selects(selector, w));
+        let own = |w: &Workload| (w.namespace.clone(), w.reference());
+        Self(Some(state.known.workloads().filter(selected).map(own).collect()))
+    }
+
+    fn workload(&self, w: &Workload) -> bool {
+        self.0.as_ref().is_none_or(|ours| ours.contains(&(w.namespace.clone(), w.reference())))
+    }
+
+    fn pod(&self, pod: &Pod) -> bool {
+        let owner = |owner: &WorkloadRef| (pod.namespace.clone(), owner.clone());
+        self.0.as_ref().is_none_or(|ours| pod.owner.as_ref().is_some_and(|o| ours.contains(&owner(o))))
+    }
+}
+
+/// 'app=api,tier=web': every label stands in what the workload selects its pods by.
+fn selects(selector: &str, w: &Workload) -> bool {
+    selector.split(',').filter_map(|term| term.split_once('=')).all(|(name, value)| {
+        w.selector.iter().any(|(n, v)| &**n == name.trim() && &**v == value.trim_start_matches('=').trim())
+    })
+}
+
 pub fn derive(state: &State) -> PodsDerived {
     let (known, now) = (&state.known, state.now);
+    let ours = Ours::of(state);
     let mut tallies: BTreeMap<(Clean, WorkloadRef), Tally> = BTreeMap::new();
     let mut unhealthy = Vec::new();
-    for pod in known.pods.iter() {
+    for pod in known.pods.iter().filter(|pod| ours.pod(pod)) {
         let health = pod_health(pod, now);
         if health == Health::Ok {
             continue;
@@ -129,6 +161,7 @@ pub fn derive(state: &State) -> PodsDerived {
     unhealthy.sort_by_key(|(health, pod)| (Reverse(*health), pod.owner.clone(), pod.name.clone()));
     let mut workloads: Vec<WorkloadRow> = known
         .workloads()
+        .filter(|w| ours.workload(w))
         .map(|w| row(known, w, tallies.get(&(w.namespace.clone(), w.reference())), now))
         .collect();
     workloads.sort_by_key(|w| (Reverse(rank(w.health)), w.key.clone()));
@@ -138,9 +171,9 @@ pub fn derive(state: &State) -> PodsDerived {
         // What a server says, however large, must not bring us down.
         ready: workloads.iter().fold(0, |sum, w| sum.saturating_add(w.ready)),
         wanted: workloads.iter().fold(0, |sum, w| sum.saturating_add(w.wanted)),
-        total: known.pods.len(),
+        total: known.pods.iter().filter(|pod| ours.pod(pod)).count(),
         health: if strays > 0 && worst < Health::Warning { Health::Warning } else { worst },
-        rows: rows(state),
+        rows: rows(state, &ours),
         workloads,
         unhealthy,
     }
@@ -228,14 +261,14 @@ fn judge(w: &Workload, tally: &Tally, now: Timestamp) -> (Health, String) {
 /// The columns that the zoomed panel sorts by.
 pub const SORTS: [&str; 7] = ["state", "name", "restarts", "age", "cpu", "memory", "node"];
 
-fn rows(state: &State) -> Vec<(Health, Arc<Pod>)> {
+fn rows(state: &State, ours: &Ours) -> Vec<(Health, Arc<Pod>)> {
     let list = state.view.list(crate::panels::PODS);
     let now = state.now;
     let mut rows: Vec<(Health, Arc<Pod>)> = state
         .known
         .pods
         .iter()
-        .filter(|pod| list.filter.pod(pod, now))
+        .filter(|pod| ours.pod(pod) && list.filter.pod(pod, now))
         .map(|pod| (pod_health(pod, now), pod.clone()))
         .collect();
     let usage = |pod: &Pod| {

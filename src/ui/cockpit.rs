@@ -44,7 +44,7 @@ fn grid(paint: &mut Paint<'_>, area: Rect) {
 fn column(paint: &mut Paint<'_>, area: Rect) {
     let focus = paint.state.view.focus;
     let small = 3;
-    let strip = u16::from(area.height >= 8);
+    let strip = u16::from(area.height >= 3);
     let mut room = area.height - strip;
     let mut shown = vec![focus];
     room = room.saturating_sub(small);
@@ -67,18 +67,23 @@ fn column(paint: &mut Paint<'_>, area: Rect) {
     }
 }
 
-/// The objectives in one line, and which panels are hidden, with their state.
+/// Which panels are hidden, with their state; in a narrow window only number and mark.
 fn column_strip(paint: &mut Paint<'_>, area: Rect, shown: &[usize]) {
     let state = paint.state;
-    let mut spans = vec![Span::raw(" ")];
-    for (index, entry) in PANELS.iter().enumerate() {
-        if !shown.contains(&index) {
-            let (health, words) = &state.derived.verdicts[index];
-            spans.push(paint.mark_span(*health));
-            spans.push(paint.span(format!(" {} {}: {words}  ", index + 1, entry.noun()), Role::Text));
-        }
+    let narrow = area.width < 60;
+    let mut spans = vec![paint.span(if narrow { " hidden " } else { " " }, Role::Dim)];
+    for (index, entry) in PANELS.iter().enumerate().filter(|(index, _)| !shown.contains(index)) {
+        let (health, words) = &state.derived.verdicts[index];
+        spans.push(paint.mark_span(*health));
+        let text = match narrow {
+            true => format!("{} ", index + 1),
+            false => format!(" {} {}: {words}  ", index + 1, entry.noun()),
+        };
+        spans.push(paint.span(text, Role::Text));
     }
-    paint.line(area, 0, Line::from(spans));
+    if spans.len() > 1 {
+        paint.line(area, 0, Line::from(spans));
+    }
 }
 
 /// ' ● availability 99.93 %  ▲ cache hits 78 % (>85)': what is beyond its objective first.

@@ -36,7 +36,15 @@ fn identity(paint: &mut Paint<'_>, area: Rect) {
         ("", context) => context,
         (cluster, _) => cluster,
     };
-    let mut left = vec![paint.span(" midwatch ", Role::Title)];
+    // Where there is no line for it, the worst state stands first in this one.
+    let health = state.derived.headline.health;
+    let mut left = match area.height {
+        ..12 => vec![
+            paint.mark_span(health),
+            Span::styled(format!(" {} ", health.word()), paint.health_style(health)),
+        ],
+        _ => vec![paint.span(" midwatch ", Role::Title)],
+    };
     if let Some(service) = &scope.service {
         left.push(paint.span(format!(" {service} "), Role::Header));
     }
@@ -44,12 +52,6 @@ fn identity(paint: &mut Paint<'_>, area: Rect) {
     left.push(paint.span(format!(" / {namespace} "), Role::Header));
     if state.settings.read_only {
         left.push(paint.span(" read-only ", Role::Key));
-    }
-    if area.height < 12 {
-        let health = state.derived.headline.health;
-        left.push(paint.span(" ", Role::Text));
-        left.push(paint.mark_span(health));
-        left.push(Span::styled(format!(" {} ", health.word()), paint.health_style(health)));
     }
     let (health, words) = connection(state);
     let left = Line::from(left);

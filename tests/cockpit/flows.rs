@@ -226,3 +226,16 @@ async fn the_window_of_the_charts_can_be_changed() {
         })
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn selectors_show_only_the_services_own_workloads() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("midwatch.toml");
+    std::fs::write(&file, "selectors = [\"app=web\", \"app=worker\"]\n").unwrap();
+    let mut cockpit = Cockpit::over(stage("bad-deploy").await, WIDE, |flags| flags.config = Some(file)).await;
+    cockpit.settled().await;
+    cockpit.until_shown("26 of 26 ready").await;
+    let pods = &cockpit.state.derived.pods;
+    assert_eq!((pods.workloads.len(), pods.total, pods.rows.len()), (2, 26, 26));
+    assert!(!cockpit.screen().contains("CrashLoopBackOff"), "{}", cockpit.screen());
+}
