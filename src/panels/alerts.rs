@@ -113,6 +113,11 @@ impl Group<'_> {
     }
 }
 
+/// The lines that the panel has to say in the cockpit.
+pub fn lines(state: &State) -> usize {
+    groups(state).len()
+}
+
 fn groups(state: &State) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for alert in &state.derived.alerts {

@@ -198,8 +198,12 @@ fn workload_line(paint: &Paint<'_>, row: &WorkloadRow, widths: &Widths) -> Line<
 fn unhealthy_line(paint: &Paint<'_>, health: Health, pod: &Pod) -> Line<'static> {
     let restarts = restarts(paint.state, pod);
     let text = format!(" {} {}", pod.name, pod.status);
-    let ready =
-        if pod.is_ready { String::new() } else { format!("  {}/{} ready", pod.ready, pod.containers) };
+    // Of a broken pod it goes without saying.
+    let ready = match health {
+        Health::Critical => String::new(),
+        _ if pod.is_ready => String::new(),
+        _ => format!("  {}/{} ready", pod.ready, pod.containers),
+    };
     Line::from(vec![
         paint.mark_span(health),
         Span::styled(text, paint.health_style(health)),

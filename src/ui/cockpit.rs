@@ -21,7 +21,7 @@ fn grid(paint: &mut Paint<'_>, area: Rect) {
     objectives_line(paint, strip);
     let area = Rect { height: area.height - 1, ..area };
     // Backups and alerts need a handful of rows; what is left belongs to the charts and the pods.
-    let rows = paint.state.derived.backups.len().max(paint.state.derived.alerts.len());
+    let rows = paint.state.derived.backups.len().max(crate::panels::alerts::lines(paint.state));
     let bottom = (u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(3)).clamp(6, area.height / 3);
     let top = area.height - bottom;
     // The charts' titles hold a sentence; the pods' table is narrower.

@@ -239,3 +239,60 @@ async fn selectors_show_only_the_services_own_workloads() {
     assert_eq!((pods.workloads.len(), pods.total, pods.rows.len()), (2, 26, 26));
     assert!(!cockpit.screen().contains("CrashLoopBackOff"), "{}", cockpit.screen());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_searched_and_read_from_before_the_restart() {
+    let mut cockpit = Cockpit::open("bad-deploy", WIDE).await;
+    cockpit.press("l");
+    cockpit.until_shown("at requireSetting").await;
+    cockpit.press("/");
+    cockpit.type_text("fatal");
+    cockpit.press("enter");
+    cockpit.until_shown("search 'fatal'").await;
+    cockpit.press("p");
+    cockpit.until_shown("before its last restart").await;
+    cockpit.until_shown("missing PAYMENT_URL").await;
+    cockpit.press("s");
+    cockpit.until_shown("since 1 h").await;
+    cockpit.press("n n n n n n n n n n");
+    cockpit.until_shown("no newer line has 'fatal'").await;
+}
+
+/// A health endpoint that answers one word.
+async fn health_endpoint() -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            use tokio::io::{AsyncReadExt, AsyncWriteExt};
+            let mut request = [0_u8; 4096];
+            let _ = stream.read(&mut request).await;
+            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_measure_where_prometheus_can_not_be_asked() {
+    let address = health_endpoint().await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("midwatch.toml");
+    let text = format!("[[probe]]\nname = \"shop\"\nurl = \"http://{address}/health\"\nevery = \"1 s\"\n");
+    std::fs::write(&file, text).unwrap();
+    // The viewer may not use the API server's proxy, so Prometheus is out of reach.
+    let mut cockpit = Cockpit::over(stage("calm").await, WIDE, |flags| {
+        flags.config = Some(file);
+        flags.context = Some("prod-eu-1-viewer".into());
+    })
+    .await;
+    cockpit
+        .until("a latency from the probe", |s| {
+            s.derived.latency.as_ref().is_some_and(|m| m.value.is_some() && m.health == Health::Ok)
+        })
+        .await;
+    let availability = cockpit.state.derived.strip.iter().find(|m| m.id.noun() == "availability").unwrap();
+    assert_eq!(availability.value, Some(1.0));
+    assert_eq!(cockpit.state.feed_health(FeedId::Signals), Health::Denied);
+}
