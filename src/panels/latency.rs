@@ -68,7 +68,8 @@ pub fn verdict_of(state: &State, measure: Option<&Measure>, name: &str) -> (Heal
             let why = state.feed_words(state.measuring()).or_else(|| m.why.clone()).unwrap_or_default();
             (m.health, format!("{why} · {words}"))
         }
-        _ => (m.health, words),
+        (_, Some(_)) => (m.health, m.why.iter().fold(words, |words, why| format!("{words}, {why}"))),
+        (_, None) => (m.health, words),
     }
 }
 

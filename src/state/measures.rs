@@ -121,7 +121,8 @@ fn judge(measure: &mut Measure, points: &[Point], step_s: u32, last: Point, stat
         return;
     }
     let Some(objective) = &measure.objective else {
-        measure.health = Health::Ok;
+        // Nothing was promised: a value, not a verdict.
+        measure.health = Health::NotConfigured;
         return;
     };
     measure.health = objective.judge(last.v);
@@ -131,17 +132,18 @@ fn judge(measure: &mut Measure, points: &[Point], step_s: u32, last: Point, stat
         measure.since_before_window = points.len() > 1 && points.first().is_some_and(|p| p.t == first.t);
         measure.since = (points.len() > 1).then(|| Timestamp::from_second(first.t).unwrap_or(sampled));
     }
+    // So few requests that one failure breaks the objective, and none proves nothing: never green,
+    // never a page.
+    let low = |rate: f64| rate * 3600.0 * objective.target < 1.0;
+    if measure.id == SignalId::ErrorRatio && traffic(state).is_some_and(low) {
+        measure.health = if measure.health == Health::Ok { Health::Unknown } else { Health::Warning };
+        measure.why = Some("low traffic".into());
+    }
 }
 
 /// Requests per second now, where it is known.
 pub fn traffic(state: &State) -> Option<f64> {
-    state
-        .known
-        .signals
-        .get(&SignalId::RequestRate)
-        .and_then(Signal::latest)
-        .map(|p| p.v)
-        .filter(|v| !v.is_nan())
+    state.signal(SignalId::RequestRate).and_then(Signal::latest).map(|p| p.v).filter(|v| !v.is_nan())
 }
 
 fn is_ratio_of_requests(id: SignalId) -> bool {

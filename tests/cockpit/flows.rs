@@ -296,3 +296,38 @@ async fn probes_measure_where_prometheus_can_not_be_asked() {
     assert_eq!(availability.value, Some(1.0));
     assert_eq!(cockpit.state.feed_health(FeedId::Signals), Health::Denied);
 }
+
+/// The errors panel's verdict for an error ratio at a rate of requests.
+fn verdict(error_ratio: f64, requests_per_s: f64) -> (Health, String) {
+    use midwatch::model::signal::{Outcome, Point, Signal, SignalId};
+    use midwatch::model::{Batch, Change, Observation};
+    let (now, global) = (crate::support::origin(), midwatch::cli::Global::default());
+    let config = std::sync::Arc::new(midwatch::config::Config::default());
+    let mut state = midwatch::setup::state(&global, config, &crate::support::capabilities(), now, WIDE);
+    let signal = |id, v| {
+        let outcome = Outcome::Points { step_s: 15, points: vec![Point { t: now.as_second(), v }] };
+        Change::Upsert(Observation::Signal(Box::new(Signal { id, outcome, query: "".into(), warning: None })))
+    };
+    // A past without errors: what is judged is this moment.
+    let past = midwatch::model::signal::BurnWindow::ALL.map(|w| signal(SignalId::ErrorRatioOver(w), 0.0));
+    let now_measured = [
+        signal(SignalId::ErrorRatio, error_ratio),
+        signal(SignalId::RequestRate, requests_per_s),
+        Change::Ready,
+    ];
+    let changes = past.into_iter().chain(now_measured).collect();
+    let batch = Batch { epoch: state.epoch, feed: FeedId::Signals, at: now, changes };
+    midwatch::update::update(&mut state, midwatch::msg::Msg::Batch(batch));
+    state.settle();
+    state.derived.verdicts[midwatch::panels::ERRORS].clone()
+}
+
+#[test]
+fn no_traffic_and_low_traffic_are_never_green_and_never_a_page() {
+    assert_eq!(verdict(0.0, 1000.0).0, Health::Ok);
+    assert_eq!(verdict(0.5, 1000.0).0, Health::Critical);
+    assert_eq!(verdict(f64::NAN, 0.0), (Health::Unknown, "no traffic".into()));
+    // 180 requests an hour: at 99.9 % not even one may fail.
+    assert_eq!(verdict(0.0, 0.05), (Health::Unknown, "low traffic · 0 %, objective 0.1 %".into()));
+    assert_eq!(verdict(0.5, 0.05), (Health::Warning, "50 %, objective 0.1 %, low traffic".into()));
+}
