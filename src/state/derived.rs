@@ -203,7 +203,7 @@ fn headline(state: &State, derived: &Derived) -> Headline {
             .take(2)
             .collect();
     }
-    let beyond = derived.strip.iter().filter(|m| m.health == worst && worst > Health::Ok);
+    let beyond = derived.strip.iter().filter(|m| m.health == worst && worst >= Health::Warning);
     parts.extend(beyond.map(|m| format!("{} {}", m.id.noun(), measures::said(m.value, m.id.unit()))));
     Headline { health: worst, text: parts.join(" · "), lead: lead(state, derived) }
 }
