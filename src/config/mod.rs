@@ -18,7 +18,7 @@ use jiff::SignedDuration;
 pub use crate::model::backup::BackupExpectation;
 use crate::model::objective::Objective;
 use crate::model::signal::SignalId;
-pub use error::{ConfigError, Problem};
+pub use error::{ConfigError, Problem, place};
 pub use http::{HttpAccess, ServiceRef};
 pub use init::{Findings, init_text};
 

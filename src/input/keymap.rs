@@ -7,6 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::{Chord, Command, Layer, command::COMMANDS};
+use crate::config::place;
 use crate::model::nearest::nearest;
 
 /// The keymaps that ship, by name.
@@ -34,9 +35,7 @@ impl Keymap {
     /// Reads a keymap file over `base`. Errors name line and column and the nearest right name.
     pub fn parse(text: &str, file: &str, base: Option<&Self>) -> Result<Self, String> {
         let at = |span: Range<usize>| {
-            let before = text.get(..span.start).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            let (line, column) = place(text, span.start);
             format!("{file}:{line}:{column}")
         };
         type Tables = BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<String>>>;

@@ -31,7 +31,7 @@ pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
 }
 
 fn quit(paint: &mut Paint<'_>, area: Rect) {
-    let at = centred(area, 46, 4);
+    let at = centred(area, 46, 3);
     paint.clear(at);
     let inner = paint.frame(
         at,
@@ -40,10 +40,9 @@ fn quit(paint: &mut Paint<'_>, area: Rect) {
         true,
         false,
     );
-    paint.text(inner, 0, " nothing is under way", Role::Text);
     let key =
         paint.state.settings.keymap.keys(crate::input::Command::Quit).into_iter().next().unwrap_or_default();
-    paint.text(inner, 1, &format!(" {key} or enter quits, any other key stays"), Role::Dim);
+    paint.text(inner, 0, &format!(" {key} or enter quits, any other key stays"), Role::Dim);
 }
 
 fn choose(paint: &mut Paint<'_>, area: Rect, choice: &Choice) -> Option<Position> {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use ratatui::style::{Color, Modifier, Style};
 use toml::Spanned;
 
+use crate::config::place;
 use crate::model::Health;
 use crate::model::nearest::nearest;
 
@@ -85,9 +86,8 @@ impl Theme {
     /// Reads a theme over `base`; errors name line and column and the nearest right name.
     pub fn parse(name: &str, text: &str, file: &str, base: Option<&Self>) -> Result<Self, String> {
         let at = |span: Range<usize>| {
-            let before = text.get(..span.start).unwrap_or_default();
-            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            format!("{file}:{}:{column}", before.matches('\n').count() + 1)
+            let (line, column) = place(text, span.start);
+            format!("{file}:{line}:{column}")
         };
         let entries: BTreeMap<Spanned<String>, Spanned<String>> =
             toml::from_str(text).map_err(|e| format!("{}: {}", at(e.span().unwrap_or(0..0)), e.message()))?;

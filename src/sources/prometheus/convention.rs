@@ -190,32 +190,6 @@ pub async fn detect(client: &Client, focus: &Focus) -> Result<Detected, Failure>
     Ok(detected)
 }
 
-/// The names of the services that the namespace's requests are counted by, in order.
-///
-/// # Errors
-/// When Prometheus can't be asked.
-pub async fn services(client: &Client, focus: &Focus) -> Result<Vec<String>, Failure> {
-    let detected = detect(client, focus).await?;
-    let Some(measured) = detected.requests.or(detected.latency) else { return Ok(Vec::new()) };
-    let convention = CONVENTIONS.iter().find(|c| c.name == measured.convention);
-    let labels = convention.map_or(&[][..], |c| c.service).iter().filter_map(|t| t.split(['=', '~']).next());
-    for label in labels {
-        let counted = format!("count by ({label}) ({})", selector(measured.metric, &measured.matchers));
-        let answer = client.query(&counted).await?;
-        let mut names: Vec<String> = answer
-            .series
-            .into_iter()
-            .filter_map(|mut s| s.labels.remove(label))
-            .filter(|n| !n.is_empty())
-            .collect();
-        if !names.is_empty() {
-            names.sort();
-            return Ok(names);
-        }
-    }
-    Ok(Vec::new())
-}
-
 /// Whether `metric` measures the namespace, and by which labels. None: it is of other namespaces.
 async fn measure(
     client: &Client,

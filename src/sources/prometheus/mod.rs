@@ -19,7 +19,7 @@ use super::discover::{self, Role};
 use super::pace::Pace;
 use super::{Context, Finding, Session, Source, Wants};
 use crate::config::Config;
-use crate::model::{Change, Clean, Failure, FeedId, Health};
+use crate::model::{Change, Failure, FeedId, Health};
 use client::Client;
 use convention::{Detected, Focus};
 use round::Due;
@@ -32,9 +32,6 @@ const SLOW: Duration = Duration::from_secs(300);
 
 /// As long as no convention was found: the service may just be starting.
 const DETECT_AGAIN: Duration = Duration::from_secs(60);
-
-/// More are not picked from a list.
-const MOST_SERVICES: usize = 500;
 
 pub struct Prometheus;
 
@@ -142,20 +139,6 @@ fn focus(session: &Session, config: &Config) -> Focus {
         service: service.filter(|s| !s.is_empty()),
         matchers: config.prometheus.matchers.clone(),
     }
-}
-
-/// The services that have series, for the switcher: at most [`MOST_SERVICES`], in order.
-///
-/// # Errors
-/// When there is no Prometheus, or it can't be asked.
-pub async fn services(session: &Session, config: &Config) -> Result<Vec<Clean>, Failure> {
-    let (endpoint, _) =
-        discover::open(Role::Prometheus, session, config, &discover::Shared::default()).await?;
-    let client = Client { endpoint };
-    let focus = Focus { service: None, ..focus(session, config) };
-    let mut names = convention::services(&client, &focus).await?;
-    names.truncate(MOST_SERVICES);
-    Ok(names.iter().map(|name| Clean::new(name)).collect())
 }
 
 impl Watched {
