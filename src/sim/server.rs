@@ -213,6 +213,12 @@ impl Sim {
         self.api.faults.set(fault);
     }
 
+    /// Forgets the history of changes, as etcd's compaction does: what was asked for at an
+    /// older version is gone.
+    pub fn compact(&self) {
+        self.api.store.compact();
+    }
+
     /// Moves simulated time forward and plays what happens until then.
     pub async fn advance(&self, by: Duration) {
         self.api.clock.advance(by);
