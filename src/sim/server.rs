@@ -87,7 +87,7 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
     let parts = Parts {
         store: Arc::new(Store::new(options.seed)),
         metrics: Metrics::new(clock),
-        auth: Arc::new(Auth::new(admin.clone(), viewer.clone())),
+        auth: Arc::new(Auth::new(admin.clone(), viewer.clone(), &options.scenario.rights)),
         faults: Arc::new(Faults::new(options.seed, clock)),
     };
     parts.metrics.load_rules(RULES)?;
