@@ -36,6 +36,7 @@ pub mod config;
 pub mod doctor;
 pub mod effect;
 pub mod input;
+pub mod journal;
 pub mod model;
 pub mod msg;
 pub mod panels;
