@@ -1,6 +1,7 @@
 //! Everything that we may ask of the world outside, as plain data.
 
 use crate::model::Key;
+use crate::model::action::Request;
 use crate::model::log::LogRequest;
 use crate::model::scope::Target;
 
@@ -34,6 +35,27 @@ pub enum Effect {
     },
     ListNamespaces {
         epoch: u32,
+    },
+    /// Make a plan, or ask what is missing for one.
+    Plan {
+        dialog: u64,
+        request: Request,
+    },
+    /// The dialog stands on the screen: from some time after that its keys count.
+    Arm {
+        dialog: u64,
+    },
+    /// Do what was shown.
+    Confirm {
+        dialog: u64,
+        plan: String,
+        typed_name: String,
+        reason: String,
+    },
+    /// The dialog was left without doing it.
+    Abandon {
+        plan: String,
+        why: &'static str,
     },
     /// Draw everything anew, whatever the terminal shows.
     Repaint,

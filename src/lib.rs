@@ -30,6 +30,7 @@
 //! [`terminal::sweep`] over the finished frame. Nothing but `main` and [`sim`] knows that the simulated
 //! cluster exists: it is reached through sockets, like a real one, by the same clients.
 
+pub mod actions;
 pub mod cli;
 pub mod clock;
 pub mod config;

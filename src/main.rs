@@ -11,6 +11,7 @@ use color_eyre::eyre::{Context as _, Result, eyre};
 use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play};
 use midwatch::clock::Clock;
 use midwatch::config::{Config, init_text};
+use midwatch::journal::{self, Journal};
 use midwatch::model::Health;
 use midwatch::panels::PANELS;
 use midwatch::runtime::{self, Settled};
@@ -122,6 +123,12 @@ async fn run(cli: Cli) -> Result<u8> {
     }
 }
 
+/// The audit log, or why nothing can be recorded and so nothing be done.
+fn journal() -> Result<Journal, String> {
+    let directory = journal::default_directory().ok_or("there is no home directory for the audit log")?;
+    Journal::open(directory).map_err(|e| e.to_string())
+}
+
 /// A simulated cluster with the kubeconfig that leads to it. Only here and in `sim` is it known.
 struct Stage {
     sim: Sim,
@@ -193,7 +200,7 @@ async fn cockpit(global: &Global, stage: Option<&Stage>) -> Result<u8> {
     let capabilities = capabilities::detect();
     let size = crossterm::terminal::size().unwrap_or((80, 24));
     let state = setup::state(&global, config, &capabilities, clock.now(), size);
-    runtime::run(state, clock).await.wrap_err("could not use the terminal")?;
+    runtime::run(state, clock, journal()).await.wrap_err("could not use the terminal")?;
     Ok(FINE)
 }
 

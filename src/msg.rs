@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::input::Chord;
+use crate::model::action::{Confirmed, Planned, Progress};
 use crate::model::log::LogEvent;
 use crate::model::pod::PodDetail;
 use crate::model::scope::{ContextName, Scope};
@@ -42,6 +43,28 @@ pub enum Msg {
     Namespaces {
         epoch: u32,
         names: Result<Vec<Clean>, Failure>,
+    },
+    /// What came of asking for a plan.
+    Planned {
+        dialog: u64,
+        planned: Box<Result<Planned, Failure>>,
+    },
+    /// A frame with this dialog has been written.
+    Drawn {
+        dialog: u64,
+    },
+    /// The dialog has been on the screen for long enough to be read.
+    Armed {
+        dialog: u64,
+    },
+    /// What came of a confirmation.
+    Confirmed {
+        dialog: u64,
+        answer: Box<Confirmed>,
+    },
+    Operation {
+        id: String,
+        progress: Progress,
     },
     /// Continued after a suspension.
     Resumed,

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::action::ActionId;
+
 /// Where a binding holds. The topmost layer that is open is asked first, `Global` last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Layer {
@@ -73,6 +75,13 @@ commands! {
     Messages Global "messages" "messages so far";
     Redraw Global "redraw" "redraw the screen";
     Suspend Global "suspend" "suspend to the shell";
+    Scale Global "scale" "scale a workload";
+    Restart Global "restart" "restart a workload, pod by pod";
+    RollBack Global "roll-back" "roll a workload back to an older revision";
+    Pause Global "pause" "pause a rollout where it stands";
+    Resume Global "resume" "let a paused rollout go on";
+    DeletePod Global "delete-pod" "delete the selected pod";
+    Operations Global "operations" "what was done, and how it stands";
     Up List "up" "up";
     Down List "down" "down";
     PageUp List "page-up" "page up";
@@ -98,6 +107,19 @@ commands! {
 }
 
 impl Command {
+    /// The action that it asks for.
+    pub fn action(self) -> Option<ActionId> {
+        Some(match self {
+            Self::Scale => ActionId::Scale,
+            Self::Restart => ActionId::Restart,
+            Self::RollBack => ActionId::RollBack,
+            Self::Pause => ActionId::Pause,
+            Self::Resume => ActionId::Resume,
+            Self::DeletePod => ActionId::DeletePod,
+            _ => return None,
+        })
+    }
+
     fn entry(self) -> (Layer, &'static str, &'static str) {
         COMMANDS
             .iter()

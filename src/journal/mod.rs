@@ -22,7 +22,7 @@ mod verify;
 pub use chain::Journal;
 pub use process::Who;
 pub use prune::{KEPT_DAYS, prune};
-pub use record::{Entry, Phase, Record, Target};
+pub use record::{Entry, Phase, Record, Target, sha256};
 pub use verify::{Finding, Report, verify};
 
 use std::path::{Path, PathBuf};

@@ -6,19 +6,25 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::actions::gateway::{Gateway, Given};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::effect::Effect;
+use crate::journal::Journal;
+use crate::model::action::Request;
 use crate::model::log::LogRequest;
 use crate::model::scope::Target;
 use crate::model::{Batch, Clean, Failure, FailureKind, Key};
 use crate::msg::Msg;
 use crate::sources::{self, Context, SOURCES, Session, Wants};
+use crate::state::Settings;
 
 /// Batches that wait for the loop; sources that are faster wait in turn.
 const FEED_QUEUE: usize = 64;
 /// A kubeconfig that can't be used is looked at again: someone may be mending it.
 const RECONNECT: Duration = Duration::from_secs(10);
+/// Keys that were on their way when a plan came onto the screen were not meant for it.
+const READING_TIME: Duration = Duration::from_millis(400);
 
 pub struct Engine {
     messages: mpsc::Sender<Msg>,
@@ -29,11 +35,23 @@ pub struct Engine {
     scope: CancellationToken,
     session: watch::Sender<Option<Arc<Session>>>,
     log: CancellationToken,
+    gateway: Gateway,
 }
 
 impl Engine {
-    pub fn new(messages: mpsc::Sender<Msg>, config: Arc<Config>, clock: Clock, window: Duration) -> Self {
+    /// `journal` is the audit log, or why there is none.
+    pub fn new(
+        messages: mpsc::Sender<Msg>,
+        settings: &Settings,
+        clock: Clock,
+        window: Duration,
+        journal: Result<Journal, String>,
+    ) -> Self {
+        let config = settings.config.clone();
+        let gateway =
+            Gateway::new(config.clone(), settings.read_only, clock.clone(), journal, messages.clone());
         Self {
+            gateway,
             messages,
             config,
             clock,
@@ -64,6 +82,27 @@ impl Engine {
                 let names = sources::session::namespaces(&*session?).await;
                 Some(Msg::Namespaces { epoch, names })
             }),
+            Effect::Plan { dialog, request } => self.plan(dialog, request),
+            Effect::Arm { dialog } => {
+                let messages = self.messages.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(READING_TIME).await;
+                    drop(messages.send(Msg::Armed { dialog }).await);
+                });
+            }
+            Effect::Confirm { dialog, plan, typed_name, reason } => {
+                let (gateway, given) = (self.gateway.clone(), Given { typed_name, reason });
+                if let Some(session) = self.session.borrow().clone() {
+                    // It goes on when the scope is left: what was confirmed is seen to its end.
+                    tokio::spawn(gateway.confirm(session, dialog, plan, given));
+                }
+            }
+            Effect::Abandon { plan, why } => {
+                let gateway = self.gateway.clone();
+                if let Some(session) = self.session.borrow().clone() {
+                    tokio::spawn(async move { gateway.cancel(&session, &plan, why).await });
+                }
+            }
             // The loop's own.
             Effect::Quit | Effect::Suspend | Effect::Repaint => {}
         }
@@ -113,6 +152,17 @@ impl Engine {
                 Some(msg) = asked => drop(messages.send(msg).await),
                 else => {}
             }
+        });
+    }
+
+    fn plan(&self, dialog: u64, request: Request) {
+        let gateway = self.gateway.clone();
+        self.ask(move |session| async move {
+            let planned = match session {
+                Some(session) => gateway.plan(&session, &request).await,
+                None => Err(no_session(&format!("plan: {}", request.action.title()))),
+            };
+            Some(Msg::Planned { dialog, planned: Box::new(planned) })
         });
     }
 

@@ -27,7 +27,13 @@ pub enum Settled {
 /// Feeds the state until everything has answered, at most for `timeout`.
 pub async fn settle(state: &mut State, clock: &Clock, timeout: Duration) -> Settled {
     let (messages_in, mut messages) = mpsc::channel::<Msg>(256);
-    let mut engine = Engine::new(messages_in, state.settings.config.clone(), clock.clone(), window(state));
+    let mut engine = Engine::new(
+        messages_in,
+        &state.settings,
+        clock.clone(),
+        window(state),
+        Err("a snapshot does nothing".into()),
+    );
     engine.perform(Effect::Connect { epoch: state.epoch, target: state.target.clone() });
     let deadline = tokio::time::Instant::now() + timeout;
     loop {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::clock::Clock;
 use crate::effect::Effect;
+use crate::journal::Journal;
 use crate::msg::Msg;
 use crate::state::State;
 use crate::terminal::{reader, writer::Screen};
@@ -31,15 +32,20 @@ const BATCH: usize = 64;
 ///
 /// # Errors
 /// The terminal can't be taken over.
-pub async fn run(mut state: State, clock: Clock) -> std::io::Result<()> {
+pub async fn run(mut state: State, clock: Clock, journal: Result<Journal, String>) -> std::io::Result<()> {
     let (keys_in, mut keys) = mpsc::channel::<Msg>(1024);
     let (messages_in, mut messages) = mpsc::channel::<Msg>(256);
     let gone = messages_in.clone();
-    let screen = Screen::open(state.settings.ascii, move || drop(gone.blocking_send(Msg::Terminate)))?;
+    let drawn = messages_in.clone();
+    let screen = Screen::open(
+        state.settings.ascii,
+        move |dialog| drop(drawn.blocking_send(Msg::Drawn { dialog })),
+        move || drop(gone.blocking_send(Msg::Terminate)),
+    )?;
     screen.show(ui::draw(&state));
     reader::spawn(move |msg| keys_in.blocking_send(msg).is_ok())?;
     let mut engine =
-        Engine::new(messages_in.clone(), state.settings.config.clone(), clock.clone(), window(&state));
+        Engine::new(messages_in.clone(), &state.settings, clock.clone(), window(&state), journal);
     engine.perform(Effect::Connect { epoch: state.epoch, target: state.target.clone() });
     let mut signals = signals::Signals::new()?;
     let mut tick = tokio::time::interval(Duration::from_secs(1));
@@ -58,7 +64,7 @@ pub async fn run(mut state: State, clock: Clock) -> std::io::Result<()> {
             }
             () = pace.due() => Urgency::Now,
             _ = tick.tick() => {
-                update(&mut state, Msg::Tick(clock.now()));
+                apply(&mut state, Msg::Tick(clock.now()), &mut engine, &screen);
                 Urgency::Now
             }
             Some(msg) = messages.recv() => {

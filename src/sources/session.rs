@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::header::USER_AGENT;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 
 use super::kubernetes::{
     api, list,
@@ -32,6 +32,10 @@ pub struct Session {
     pub target: Target,
     version: OnceLock<ServerVersion>,
     reached: Notify,
+    /// What the client was made from; none in tests with a client of their own.
+    config: Option<Box<Config>>,
+    hand: OnceCell<kube::Client>,
+    user: OnceCell<String>,
 }
 
 /// What `/version` says.
@@ -45,7 +49,9 @@ pub struct ServerVersion {
 
 impl Session {
     pub fn new(client: kube::Client, scope: Scope, target: Target) -> Self {
-        Self { client, scope, target, version: OnceLock::new(), reached: Notify::new() }
+        let (version, reached) = (OnceLock::new(), Notify::new());
+        let (config, hand, user) = (None, OnceCell::new(), OnceCell::new());
+        Self { client, scope, target, version, reached, config, hand, user }
     }
 
     /// Asked for until it is known once; those who ask at the same time don't wait for each other.
@@ -59,6 +65,30 @@ impl Session {
 }
 
 impl Session {
+    /// A client with connections of its own, made when it is first needed: what it is for does not
+    /// wait behind the watches. For the gateway alone.
+    ///
+    /// # Errors
+    /// As for the client that reads.
+    pub async fn hand(&self) -> Result<kube::Client, Trouble> {
+        let make = || async {
+            let Some(config) = self.config.clone() else { return Ok(self.client.clone()) };
+            // A credential plugin blocks.
+            let made = tokio::task::spawn_blocking(move || kube::Client::try_from(*config)).await;
+            made.map_err(|e| Trouble::Unreachable(e.to_string()))?.map_err(|e| Trouble::of(&e))
+        };
+        self.hand.get_or_try_init(make).await.cloned()
+    }
+
+    /// The user's name, asked for until it is known once; empty while it is not.
+    pub async fn user_or_ask(&self, ask: impl AsyncFnOnce() -> String) -> &str {
+        if let Some(known) = self.user.get() {
+            return known;
+        }
+        let name = ask().await;
+        if name.is_empty() { "" } else { self.user.get_or_init(|| async { name }).await }
+    }
+
     /// A feed that could not reach the server has reached it: the others need not wait any longer.
     pub fn tell_reached(&self) {
         self.reached.notify_waiters();
@@ -97,6 +127,7 @@ pub async fn connect(target: &Target) -> Result<Session, Failure> {
         None => in_cluster(target)?,
     };
     // The plugin runs inside, and blocks.
+    let again = Box::new(config.clone());
     let made = blocking(move || kube::Client::try_from(config).map_err(|error| broken(&error)));
     let client = tokio::time::timeout(PLUGIN_TIMEOUT, made).await.map_err(|_| Failure {
         kind: FailureKind::Unauthenticated,
@@ -107,7 +138,7 @@ pub async fn connect(target: &Target) -> Result<Session, Failure> {
         )),
         next: Clean::new("log in outside of midwatch, then try again"),
     })???;
-    Ok(Session::new(client, scope, target.clone()))
+    Ok(Session { config: Some(again), ..Session::new(client, scope, target.clone()) })
 }
 
 /// The contexts that can be switched to, in the kubeconfig's order.

@@ -1,6 +1,7 @@
 //! The only truth. `update` changes it, `draw` is a function of it; it does no I/O, and time is a
 //! field of it.
 
+pub mod actions;
 pub mod changes;
 pub mod derived;
 pub mod known;
@@ -77,6 +78,10 @@ pub struct State {
     pub dirty: Dirty,
     pub view: View,
     pub notices: VecDeque<Notice>,
+    /// What was confirmed in this session, oldest first.
+    pub operations: Vec<actions::Operation>,
+    /// Numbers the dialogs, so that an answer for an older one is dropped.
+    pub dialogs: u64,
     /// Columns and rows.
     pub size: (u16, u16),
 }
@@ -98,6 +103,8 @@ impl State {
             dirty: Dirty { pods: true, rest: true },
             view: View::new(window),
             notices: VecDeque::new(),
+            operations: Vec::new(),
+            dialogs: 0,
             size,
         };
         state.settle();
@@ -137,12 +144,13 @@ impl State {
         match &self.view.overlay {
             Some(Overlay::Text(_)) => return vec![Layer::Text],
             Some(Overlay::Choice(_)) => return vec![Layer::Choice],
+            Some(Overlay::Dialog(_)) => return Vec::new(),
             Some(Overlay::Help { .. } | Overlay::Quit) | None => {}
         }
         let mut layers = match self.view.pages.last() {
             Some(Page::Log(_)) => vec![Layer::Log, Layer::List],
             Some(Page::Pod(_)) => vec![Layer::Pod, Layer::List],
-            Some(Page::Messages { .. }) => vec![Layer::List],
+            Some(Page::Messages { .. } | Page::Operations { .. }) => vec![Layer::List],
             Some(Page::Panel(panel)) => crate::panels::PANELS[*panel].layers().to_vec(),
             None => crate::panels::PANELS[self.view.focus].layers().to_vec(),
         };

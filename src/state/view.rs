@@ -6,8 +6,10 @@ use jiff::SignedDuration;
 use tui_textarea::TextArea;
 
 use super::State;
+use super::actions::Dialog;
 use super::log::LogPage;
 use crate::input::{Chord, Command};
+use crate::model::action::{ActionId, Subject};
 use crate::model::filter::Filter;
 use crate::model::pod::PodDetail;
 use crate::model::{Failure, Key};
@@ -53,6 +55,10 @@ pub enum Page {
     Messages {
         scroll: usize,
     },
+    /// What was confirmed in this session.
+    Operations {
+        scroll: usize,
+    },
 }
 
 /// A pod's page: containers, conditions, events, and its live log.
@@ -75,6 +81,7 @@ pub enum Overlay {
     /// Quitting is asked once: the key again, or Enter.
     Quit,
     Choice(Box<Choice>),
+    Dialog(Box<Dialog>),
     Text(Box<TextEntry>),
 }
 
@@ -97,6 +104,8 @@ pub enum ChoiceKind {
     Context,
     Namespace,
     Service,
+    /// What an action is to be done to.
+    Subject(ActionId),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +126,7 @@ pub enum ChoiceTarget {
     Namespace(Option<String>),
     Service(Option<String>),
     Window(Window),
+    Act(ActionId, Subject),
 }
 
 /// A line of text that is being typed.

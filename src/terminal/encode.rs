@@ -109,7 +109,7 @@ mod tests {
     fn frame(text: &str) -> Frame {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 40, 5));
         buffer.set_string(0, 0, text, ratatui::style::Style::default());
-        Frame { buffer, cursor: None }
+        Frame { buffer, cursor: None, dialog: None }
     }
 
     #[test]

@@ -39,13 +39,19 @@ fn lock(slot: &Mutex<Slot>) -> MutexGuard<'_, Slot> {
 impl Screen {
     /// Takes the terminal over and starts the thread. When writing fails the terminal is gone:
     /// `gone` is called.
-    pub fn open(ascii: bool, gone: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
+    ///
+    /// `drawn` is called when a frame with a dialog has been written, once for each.
+    pub fn open(
+        ascii: bool,
+        drawn: impl Fn(u64) + Send + 'static,
+        gone: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<Self> {
         let mut out = guard::output()?;
         guard::enter(&mut out)?;
         let shared = Arc::new((Mutex::new(Slot::default()), Condvar::new()));
         let theirs = shared.clone();
         std::thread::Builder::new().name("writer".into()).spawn(move || {
-            if write_frames(&theirs, &mut out).is_err() {
+            if write_frames(&theirs, &mut out, &drawn).is_err() {
                 guard::leave_modes();
                 let (slot, changed) = &*theirs;
                 lock(slot).left = true;
@@ -96,9 +102,14 @@ impl Screen {
     }
 }
 
-fn write_frames(shared: &(Mutex<Slot>, Condvar), out: &mut impl Write) -> std::io::Result<()> {
+fn write_frames(
+    shared: &(Mutex<Slot>, Condvar),
+    out: &mut impl Write,
+    drawn: &impl Fn(u64),
+) -> std::io::Result<()> {
     let (slot, changed) = shared;
     let mut encoder = Encoder::default();
+    let mut told = None;
     loop {
         let mut now = lock(slot);
         while now.frame.is_none() && !now.leave && !now.enter {
@@ -124,6 +135,7 @@ fn write_frames(shared: &(Mutex<Slot>, Condvar), out: &mut impl Write) -> std::i
             encoder.forget();
         }
         if let Some(frame) = frame.filter(|_| !left) {
+            let dialog = frame.dialog;
             let bytes = encoder.encode(frame)?;
             if !bytes.is_empty() {
                 out.write_all(&bytes)?;
@@ -131,6 +143,10 @@ fn write_frames(shared: &(Mutex<Slot>, Condvar), out: &mut impl Write) -> std::i
                 now.bytes += bytes.len() as u64;
                 now.frames += 1;
             }
+            if dialog.is_some() && dialog != told {
+                dialog.into_iter().for_each(drawn);
+            }
+            told = dialog;
         }
     }
 }

@@ -2,8 +2,10 @@
 
 pub mod chart;
 pub mod cockpit;
+pub mod dialog;
 pub mod help;
 pub mod human;
+pub mod operations;
 pub mod overlay;
 pub mod page;
 pub mod paint;
@@ -13,7 +15,7 @@ pub mod theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use crate::state::{Page, State};
+use crate::state::State;
 use paint::Paint;
 use theme::Role;
 
@@ -23,6 +25,8 @@ pub struct Frame {
     pub buffer: Buffer,
     /// Where the text cursor stands, in a field that is being typed into.
     pub cursor: Option<Position>,
+    /// The plan that stands on it and waits to be read, by the number of its dialog.
+    pub dialog: Option<u64>,
 }
 
 /// The smallest size at which anything but a line of words is drawn.
@@ -43,11 +47,9 @@ pub fn draw(state: &State) -> Frame {
         let body = strips::draw(&mut paint, area);
         match state.view.pages.last() {
             None => cockpit::draw(&mut paint, body),
-            Some(page @ (Page::Panel(_) | Page::Pod(_) | Page::Log(_) | Page::Messages { .. })) => {
-                page::draw(&mut paint, body, page);
-            }
+            Some(page) => page::draw(&mut paint, body, page),
         }
         cursor = overlay::draw(&mut paint, area);
     }
-    Frame { buffer, cursor }
+    Frame { buffer, cursor, dialog: dialog::unread(state) }
 }

@@ -21,6 +21,7 @@ pub fn draw(paint: &mut Paint<'_>, area: Rect) -> Option<Position> {
             None
         }
         Overlay::Choice(choice) => choose(paint, area, choice),
+        Overlay::Dialog(dialog) => super::dialog::draw(paint, area, dialog),
         Overlay::Text(entry) => text(paint, area, entry),
     }
 }
@@ -31,7 +32,8 @@ pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
 }
 
 fn quit(paint: &mut Paint<'_>, area: Rect) {
-    let at = centred(area, 46, 3);
+    let running = paint.state.running_operations();
+    let at = centred(area, 46, if running > 0 { 5 } else { 3 });
     paint.clear(at);
     let inner = paint.frame(
         at,
@@ -43,6 +45,11 @@ fn quit(paint: &mut Paint<'_>, area: Rect) {
     let key =
         paint.state.settings.keymap.keys(crate::input::Command::Quit).into_iter().next().unwrap_or_default();
     paint.text(inner, 0, &format!(" {key} or enter quits, any other key stays"), Role::Dim);
+    if running > 0 {
+        let what = if running == 1 { "one operation is" } else { "operations are" };
+        paint.text(inner, 1, &format!(" {what} under way: the cluster goes on,"), Role::Warning);
+        paint.text(inner, 2, " and nobody notes what comes of it", Role::Warning);
+    }
 }
 
 fn choose(paint: &mut Paint<'_>, area: Rect, choice: &Choice) -> Option<Position> {
@@ -54,10 +61,11 @@ fn choose(paint: &mut Paint<'_>, area: Rect, choice: &Choice) -> Option<Position
         ChoiceKind::Context => " switch context ",
         ChoiceKind::Namespace => " switch namespace ",
         ChoiceKind::Service => " switch service ",
+        ChoiceKind::Subject(action) => &format!(" {}: which? ", action.title().to_lowercase()),
     };
     let count = format!(" {} of {} ", choice.matches.len(), choice.entries.len());
     let right = Line::from(paint.span(count, Role::Dim));
-    let inner = paint.frame(at, Line::from(paint.span(title, Role::Focus)), right, true, false);
+    let inner = paint.frame(at, Line::from(paint.span(title.to_owned(), Role::Focus)), right, true, false);
     let cursor = field(paint, Rect { height: 1, ..inner }, "> ", &choice.query);
     let rows = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     match &choice.loaded {
@@ -106,7 +114,7 @@ fn text(paint: &mut Paint<'_>, area: Rect, entry: &TextEntry) -> Option<Position
 }
 
 /// A one-line field, scrolled so that the cursor is in it.
-fn field(paint: &mut Paint<'_>, area: Rect, prompt: &str, field: &TextArea<'_>) -> Option<Position> {
+pub fn field(paint: &mut Paint<'_>, area: Rect, prompt: &str, field: &TextArea<'_>) -> Option<Position> {
     let text = field.lines().first().map(String::as_str).unwrap_or_default();
     let column = field.cursor().1;
     let before: String = text.chars().take(column).collect();

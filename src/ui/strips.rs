@@ -23,7 +23,8 @@ pub fn draw(paint: &mut Paint<'_>, area: Rect) -> Rect {
     }
     let above = if tall { 2 } else { 1 };
     hints(paint, Rect { y: area.bottom() - 1, height: 1, ..area });
-    Rect { y: area.y + above, height: area.height - above - 1, ..area }
+    let body = Rect { y: area.y + above, height: area.height - above - 1, ..area };
+    super::operations::strip(paint, body)
 }
 
 /// Who we are, what is looked at, how fresh it is, what time it is.
@@ -190,7 +191,7 @@ fn shown(state: &State) -> Vec<(Vec<Command>, &'static str)> {
         Some(Page::Pod(_)) => {
             vec![(vec![C::Back], "back"), (vec![C::Logs], "whole log"), (vec![C::NextContainer], "container")]
         }
-        Some(Page::Messages { .. }) => vec![(vec![C::Back], "back")],
+        Some(Page::Messages { .. } | Page::Operations { .. }) => vec![(vec![C::Back], "back")],
         Some(Page::Panel(_)) => vec![(vec![C::Back], "back")],
         None => vec![(vec![C::FocusNext], "next panel"), (vec![C::Open], "zoom")],
     };
@@ -207,6 +208,9 @@ fn shown(state: &State) -> Vec<(Vec<Command>, &'static str)> {
         hints.push((vec![C::Wider, C::Narrower], "window"));
     }
     hints.extend([
+        (vec![C::Scale], "scale"),
+        (vec![C::Restart], "restart"),
+        (vec![C::RollBack], "roll back"),
         (vec![C::SwitchNamespace], "namespace"),
         (vec![C::Palette], "palette"),
         (vec![C::Help], "keys"),

@@ -7,6 +7,7 @@ use super::{commands, enter};
 use crate::effect::Effect;
 use crate::input::command::COMMANDS;
 use crate::input::{Command, Layer};
+use crate::model::action::ActionId;
 use crate::model::scope::{ContextName, NamespaceChoice};
 use crate::model::{Clean, Failure, Key};
 use crate::panels::{PANELS, PODS};
@@ -30,6 +31,7 @@ pub fn open(state: &mut State, kind: ChoiceKind) {
     let known = match kind {
         ChoiceKind::Palette => Some(palette(state)),
         ChoiceKind::Service => Some(services(state)),
+        ChoiceKind::Subject(action) => Some(subjects(state, action)),
         ChoiceKind::Context | ChoiceKind::Namespace => None,
     };
     if let Some(entries) = known {
@@ -182,6 +184,22 @@ fn services(state: &State) -> Vec<ChoiceEntry> {
     std::iter::once(all).chain(named).collect()
 }
 
+/// What an action could be done to, those in trouble first.
+fn subjects(state: &State, action: ActionId) -> Vec<ChoiceEntry> {
+    let rows = &state.derived.pods.workloads;
+    let entry = |subject: crate::model::action::Subject| {
+        let row = rows.iter().find(|r| {
+            r.key.name == subject.name
+                && r.key.namespace == subject.namespace
+                && r.kind.noun() == subject.kind.noun()
+        });
+        let hint = row.map(|r| format!("{}/{} {}", r.ready, r.wanted, r.state)).unwrap_or_default();
+        let label = format!("{} in {}", subject.words(), subject.namespace);
+        ChoiceEntry { label, hint, target: ChoiceTarget::Act(action, subject) }
+    };
+    state.subjects(action).into_iter().map(entry).collect()
+}
+
 /// Does what the chosen entry stands for.
 pub fn accept(state: &mut State, choice: &Choice) -> Vec<Effect> {
     let Some(entry) = choice.matches.get(choice.selected).and_then(|i| choice.entries.get(*i)) else {
@@ -196,6 +214,7 @@ pub fn accept(state: &mut State, choice: &Choice) -> Vec<Effect> {
             effects
         }
         ChoiceTarget::Pod(key) => commands::open_pod(state, &key),
+        ChoiceTarget::Act(action, subject) => super::dialog::open(state, action, subject),
         ChoiceTarget::Workload(key) => {
             let filter = format!("owner={} ns={}", key.name, key.namespace);
             let effects = commands::focus(state, PODS);

@@ -1,6 +1,6 @@
 //! What each command does to the view.
 
-use super::{ask, choices, logs};
+use super::{ask, choices, dialog, logs};
 use crate::effect::Effect;
 use crate::input::Command;
 use crate::model::{Health, Key};
@@ -46,6 +46,10 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
             return vec![wants(state)];
         }
         C::NextTheme => next_theme(state),
+        C::Scale | C::Restart | C::RollBack | C::Pause | C::Resume | C::DeletePod => {
+            return command.action().map(|action| dialog::ask_for(state, action)).unwrap_or_default();
+        }
+        C::Operations => state.view.pages.push(Page::Operations { scroll: 0 }),
         C::Messages => state.view.pages.push(Page::Messages { scroll: 0 }),
         C::Redraw => return vec![Effect::Repaint],
         C::Suspend => return vec![Effect::Suspend],
@@ -206,7 +210,7 @@ fn scroll(state: &mut State, step: Step) {
         }
         _ => {}
     }
-    let notices = state.notices.len();
+    let (notices, operations) = (state.notices.len(), state.operations.len());
     match state.view.pages.last_mut() {
         Some(Page::Log(log)) => {
             // The log counts from its end.
@@ -215,6 +219,7 @@ fn scroll(state: &mut State, step: Step) {
         }
         Some(Page::Pod(page)) => page.scroll = step.to(page.scroll, 60),
         Some(Page::Messages { scroll }) => *scroll = step.to(*scroll, notices),
+        Some(Page::Operations { scroll }) => *scroll = step.to(*scroll, operations),
         Some(Page::Panel(panel)) => {
             let keys = PANELS[*panel].rows(state);
             let panel = state.view.active_panel();

@@ -2,6 +2,7 @@
 
 mod choices;
 mod commands;
+mod dialog;
 mod logs;
 
 use crate::effect::Effect;
@@ -18,7 +19,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Key(chord) => return key(state, chord),
         Msg::Paste(text) => paste(state, &text),
         Msg::Resize { columns, rows } => state.size = (columns, rows),
-        Msg::Tick(now) => tick(state, now),
+        Msg::Tick(now) => return tick(state, now),
         Msg::Batch(batch) if batch.epoch == state.epoch => {
             let dirty = state.known.apply(batch);
             state.dirty.pods |= dirty.pods;
@@ -51,6 +52,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Contexts(contexts) => choices::contexts(state, contexts),
         Msg::Namespaces { epoch, names } if epoch == state.epoch => choices::namespaces(state, names),
+        Msg::Planned { dialog, planned } => return dialog::planned(state, dialog, *planned),
+        Msg::Drawn { dialog } => return vec![Effect::Arm { dialog }],
+        Msg::Armed { dialog } => dialog::arm(state, dialog),
+        Msg::Confirmed { dialog, answer } => dialog::confirmed(state, dialog, *answer),
+        Msg::Operation { id, progress } => dialog::progress(state, &id, progress),
         Msg::Resumed => return vec![Effect::Repaint],
         Msg::Terminate => return vec![Effect::Quit],
         // Of a scope that was left: nothing of it may stay on the screen.
@@ -64,16 +70,18 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
 }
 
 /// Ages and freshness move with time; pods are judged anew every ten seconds, as their words allow.
-fn tick(state: &mut State, now: jiff::Timestamp) {
+fn tick(state: &mut State, now: jiff::Timestamp) -> Vec<Effect> {
     let pods_due = now.as_second() / 10 != state.now.as_second() / 10;
     state.now = now;
     state.dirty.rest = true;
     state.dirty.pods |= pods_due && !state.derived.pods.unhealthy.is_empty();
+    dialog::tick(state)
 }
 
 fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
     match &state.view.overlay {
         Some(Overlay::Quit) => return quit_answer(state, chord),
+        Some(Overlay::Dialog(_)) => return dialog::key(state, chord),
         Some(Overlay::Help { .. }) if chord == Chord::plain(Code::Esc) => {
             state.view.overlay = None;
             return Vec::new();
@@ -113,12 +121,7 @@ fn quit_answer(state: &mut State, chord: Chord) -> Vec<Effect> {
 
 /// A key that is no command: text, where a field is open.
 fn typed(state: &mut State, chord: Chord) {
-    let input = tui_textarea::Input {
-        key: field_key(chord.code),
-        ctrl: chord.ctrl,
-        alt: chord.alt,
-        shift: chord.shift,
-    };
+    let input = field_input(chord);
     match &mut state.view.overlay {
         Some(Overlay::Text(entry)) => {
             if input.key != tui_textarea::Key::Enter {
@@ -134,6 +137,10 @@ fn typed(state: &mut State, chord: Chord) {
         _ => return,
     }
     live_text(state);
+}
+
+fn field_input(chord: Chord) -> tui_textarea::Input {
+    tui_textarea::Input { key: field_key(chord.code), ctrl: chord.ctrl, alt: chord.alt, shift: chord.shift }
 }
 
 fn field_key(code: Code) -> tui_textarea::Key {
@@ -218,6 +225,6 @@ fn ask(state: &mut State, kind: ChoiceKind) -> Vec<Effect> {
     match kind {
         ChoiceKind::Context => vec![Effect::ListContexts { target: state.target.clone() }],
         ChoiceKind::Namespace => vec![Effect::ListNamespaces { epoch: state.epoch }],
-        ChoiceKind::Service | ChoiceKind::Palette => Vec::new(),
+        ChoiceKind::Service | ChoiceKind::Palette | ChoiceKind::Subject(_) => Vec::new(),
     }
 }

@@ -45,7 +45,7 @@ fn frame() -> impl Strategy<Value = Frame> {
             x: u16::try_from(x.index(width.into())).unwrap(),
             y: u16::try_from(y.index(height.into())).unwrap(),
         };
-        Frame { buffer, cursor: cursor.map(place) }
+        Frame { buffer, cursor: cursor.map(place), dialog: None }
     })
 }
 

@@ -418,7 +418,7 @@ fn attacks_in_cells_reach_no_terminal() {
         cell.set_symbol(attack);
     }
     assert!(sweep::sweep(&mut buffer) > 50);
-    let bytes = Encoder::default().encode(ui::Frame { buffer, cursor: None }).unwrap();
+    let bytes = Encoder::default().encode(ui::Frame { buffer, cursor: None, dialog: None }).unwrap();
     assert_only_ours(&bytes, "cells");
 }
 

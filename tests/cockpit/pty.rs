@@ -204,7 +204,7 @@ fn a_panic_gives_the_terminal_back() {
 fn panics_in_a_terminal() {
     assert!(std::env::var_os("MIDWATCH_TEST_PANIC").is_some());
     midwatch::terminal::guard::install_panic_hook();
-    let screen = midwatch::terminal::writer::Screen::open(false, || {}).unwrap();
+    let screen = midwatch::terminal::writer::Screen::open(false, |_| {}, || {}).unwrap();
     drop(screen);
     panic!("the cause of the panic");
 }

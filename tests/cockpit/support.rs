@@ -9,11 +9,13 @@ use midwatch::cli::Global;
 use midwatch::clock::Clock;
 use midwatch::config::Config;
 use midwatch::input::Chord;
+use midwatch::journal::Journal;
 use midwatch::msg::Msg;
 use midwatch::runtime::Engine;
 use midwatch::sim::{self, Scenario, Sim};
 use midwatch::sources::SOURCES;
-use midwatch::state::State;
+use midwatch::state::actions::Stage;
+use midwatch::state::{Overlay, State};
 use midwatch::terminal::capabilities::Capabilities;
 use midwatch::ui::theme::Depth;
 use midwatch::{report, setup, ui};
@@ -44,9 +46,11 @@ pub struct Cockpit {
     pub quit: bool,
     /// Everything that has happened, as it came.
     pub history: Vec<Msg>,
+    /// The dialog that was on the screen last.
+    drawn: Option<u64>,
     messages: mpsc::Receiver<Msg>,
     clock: Clock,
-    _directory: tempfile::TempDir,
+    pub directory: tempfile::TempDir,
 }
 
 pub fn capabilities() -> Capabilities {
@@ -76,10 +80,12 @@ impl Cockpit {
         let state = setup::state(&global, config.clone(), &capabilities(), clock.now(), size);
         let (out, messages) = mpsc::channel(256);
         let window = Duration::from_secs(u64::try_from(state.view.window.duration().as_secs()).unwrap());
-        let mut engine = Engine::new(out, config, clock.clone(), window);
+        let journal = Journal::open(directory.path().join("audit")).map_err(|e| e.to_string());
+        let mut engine = Engine::new(out, &state.settings, clock.clone(), window, journal);
         engine
             .perform(midwatch::effect::Effect::Connect { epoch: state.epoch, target: state.target.clone() });
-        Self { sim, state, engine, quit: false, history: Vec::new(), messages, clock, _directory: directory }
+        let (quit, history, drawn) = (false, Vec::new(), None);
+        Self { sim, state, engine, quit, history, drawn, messages, clock, directory }
     }
 
     /// Waits until every feed has answered or said why it can't.
@@ -122,6 +128,47 @@ impl Cockpit {
             }
             self.engine.perform(effect);
         }
+        let unread = ui::dialog::unread(&self.state);
+        if unread.is_some() && unread != self.drawn {
+            self.drawn = unread;
+            self.take(Msg::Drawn { dialog: unread.unwrap() });
+        }
+    }
+
+    /// Waits for the plan of the dialog to be on the screen for long enough.
+    pub async fn until_armed(&mut self) {
+        let armed = |state: &State| match &state.view.overlay {
+            Some(Overlay::Dialog(d)) => matches!(&d.stage, Stage::Shown(shown) if shown.armed),
+            _ => false,
+        };
+        self.until("the plan", armed).await;
+    }
+
+    /// Lets time pass until the newest operation is over.
+    pub async fn until_over(&mut self) {
+        for _ in 0..60 {
+            if self.state.operations.last().is_some_and(|o| o.ended.is_some()) {
+                return;
+            }
+            self.advance(Duration::from_secs(10)).await;
+            let seen = self.history.len();
+            let told = |history: &[Msg]| history.iter().any(|m| matches!(m, Msg::Operation { .. }));
+            while !told(&self.history[seen..]) {
+                match tokio::time::timeout(Duration::from_secs(3), self.messages.recv()).await {
+                    Ok(Some(msg)) => self.take(msg),
+                    _ => break,
+                }
+            }
+            self.state.settle();
+        }
+        panic!("the operation did not end; the screen:\n{}", self.screen());
+    }
+
+    /// The audit log of this cockpit.
+    pub fn audit(&self) -> Vec<midwatch::journal::Record> {
+        let directory = self.directory.path().join("audit");
+        assert_eq!(midwatch::journal::verify(&directory, &[]).unwrap().findings, []);
+        midwatch::journal::show::read(&directory, &Default::default()).unwrap()
     }
 
     /// Keys as keymaps write them, separated by blanks.

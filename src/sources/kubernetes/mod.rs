@@ -46,9 +46,33 @@ pub mod testing;
 
 use futures::future::BoxFuture;
 
-use crate::model::FeedId;
+use crate::config::Config;
+use crate::model::workload::{Workload, WorkloadKind};
+use crate::model::{FeedId, Observation};
 use crate::sources::{Context, Finding, Source};
 use kind::Kind;
+
+/// Equal for pod templates that differ only by a restart.
+pub fn template_hash(template: &serde_json::Value) -> u64 {
+    revision::TemplateOf(template).hash()
+}
+
+/// A workload as the cockpit knows it, from an object that was read whole.
+pub fn workload_of(kind: WorkloadKind, object: &serde_json::Value, config: &Config) -> Option<Workload> {
+    fn of<K: Kind>(object: &serde_json::Value, config: &Config) -> Option<Workload> {
+        let wire = serde::Deserialize::deserialize(object).ok()?;
+        match K::convert(wire, &mut kind::Convert::new(config))? {
+            Observation::Workload(workload) => Some(*workload),
+            _ => None,
+        }
+    }
+    match kind {
+        WorkloadKind::Deployment => of::<deployments::Deployments>(object, config),
+        WorkloadKind::StatefulSet => of::<statefulsets::StatefulSets>(object, config),
+        WorkloadKind::DaemonSet => of::<daemonsets::DaemonSets>(object, config),
+        WorkloadKind::Job | WorkloadKind::Other => None,
+    }
+}
 
 /// Every kind is a source.
 impl<K: Kind> Source for K {

@@ -1,0 +1,347 @@
+//! Dialogs: from the key that asks for an action to its confirmation, and what is told of it.
+//!
+//! Nothing confirms by accident: Cancel has the focus, keys count only once the dialog has stood
+//! on the screen, pastes don't count at all, and a confirmation takes two different keys at least.
+
+use super::{choices, field_input};
+use crate::effect::Effect;
+use crate::input::{Chord, Code};
+use crate::model::action::{ActionId, Confirmed, Planned, Preview, Progress, Question, Request, Subject};
+use crate::model::{Clean, Failure, Health};
+use crate::state::actions::{Dialog, EFFECT_WITHIN, Focus, Operation, Shown, Stage};
+use crate::state::view::{ChoiceKind, line_field};
+use crate::state::{Overlay, State};
+use crate::ui::human;
+
+/// Opens the dialog of an action over what is under the cursor, or asks over what.
+pub fn ask_for(state: &mut State, action: ActionId) -> Vec<Effect> {
+    let mut subjects = state.subjects(action);
+    match subjects.len() {
+        0 => {
+            let kinds: Vec<&str> = action.kinds().iter().map(|k| k.noun()).collect();
+            let text = format!(
+                "{}: no {} is selected or known here",
+                action.title().to_lowercase(),
+                kinds.join(" or ")
+            );
+            state.notice(Health::Warning, text);
+            Vec::new()
+        }
+        1 => open(state, action, subjects.remove(0)),
+        _ => {
+            choices::open(state, ChoiceKind::Subject(action));
+            Vec::new()
+        }
+    }
+}
+
+pub fn open(state: &mut State, action: ActionId, subject: Subject) -> Vec<Effect> {
+    let request = Request { action, subject, answers: Default::default() };
+    state.dialogs += 1;
+    let (id, since) = (state.dialogs, state.now);
+    let dialog =
+        Dialog { id, request: request.clone(), stage: Stage::Planning, since, moved: None, hint: None };
+    state.view.overlay = Some(Overlay::Dialog(Box::new(dialog)));
+    vec![Effect::Plan { dialog: id, request }]
+}
+
+/// The dialog with this number, if it is still open.
+fn current(state: &mut State, id: u64) -> Option<&mut Dialog> {
+    match &mut state.view.overlay {
+        Some(Overlay::Dialog(dialog)) if dialog.id == id => Some(dialog),
+        _ => None,
+    }
+}
+
+pub fn planned(state: &mut State, id: u64, planned: Result<Planned, Failure>) -> Vec<Effect> {
+    let now = state.now;
+    let Some(dialog) = current(state, id) else {
+        // It was left while the plan was made: the plan is left, too.
+        return match planned {
+            Ok(Planned::Preview(p)) => vec![Effect::Abandon { plan: p.plan, why: "the dialog was left" }],
+            _ => Vec::new(),
+        };
+    };
+    match planned {
+        Ok(Planned::Ask(question)) => {
+            let (text, chosen) = match &question {
+                Question::Number { now, .. } => (now.to_string(), 0),
+                Question::Pick { chosen, .. } => (String::new(), *chosen),
+            };
+            dialog.stage = Stage::Asking { question, field: line_field(&text), chosen };
+        }
+        Ok(Planned::Preview(preview)) => show(dialog, *preview, now),
+        Err(failure) => dialog.stage = Stage::Failed(failure),
+    }
+    Vec::new()
+}
+
+fn show(dialog: &mut Dialog, preview: Preview, now: jiff::Timestamp) {
+    dialog.hint = None;
+    dialog.stage = Stage::Shown(Box::new(Shown::new(preview, now)));
+}
+
+pub fn arm(state: &mut State, id: u64) {
+    if let Some(Dialog { stage: Stage::Shown(shown), .. }) = current(state, id) {
+        shown.armed = true;
+    }
+}
+
+pub fn confirmed(state: &mut State, id: u64, answer: Confirmed) {
+    let (now, errors_before, context) = (state.now, state.error_ratio(), state.scope.context.clone());
+    let Some(dialog) = current(state, id) else { return };
+    match answer {
+        Confirmed::Started(operation) => {
+            let Request { action, subject, .. } = dialog.request.clone();
+            let title = format!("{} {}", action.title().to_lowercase(), subject.words());
+            let undo = match &dialog.stage {
+                Stage::Confirming(shown) => shown.preview.undo.clone(),
+                _ => Clean::default(),
+            };
+            state.view.overlay = None;
+            state.notice(Health::Progress, format!("{title}: recorded, and under way"));
+            state.begin_operation(Operation {
+                id: operation,
+                action,
+                subject,
+                title,
+                undo,
+                context,
+                progress: Progress::Acting,
+                since: now,
+                ended: None,
+                errors_before,
+                effect: None,
+            });
+        }
+        Confirmed::Changed(what, preview) => {
+            dialog.moved = Some(what);
+            state.dialogs += 1;
+            let id = state.dialogs;
+            if let Some(Overlay::Dialog(dialog)) = &mut state.view.overlay {
+                // Another dialog for the screen: it has to be read anew.
+                dialog.id = id;
+                show(dialog, *preview, now);
+            }
+        }
+        Confirmed::Refused(failure) => dialog.stage = Stage::Failed(failure),
+    }
+}
+
+pub fn progress(state: &mut State, id: &str, progress: Progress) {
+    let now = state.now;
+    let Some(operation) = state.operations.iter_mut().find(|o| o.id == id) else { return };
+    let over = progress.is_over() && operation.ended.is_none();
+    operation.progress = progress;
+    if !over {
+        return;
+    }
+    operation.ended = Some(now);
+    let (health, words) = match &operation.progress {
+        Progress::Done(words) => (Health::Ok, words),
+        Progress::Failed(words) => (Health::Critical, words),
+        Progress::Unknown(words) | Progress::Watching(words) => (Health::Unknown, words),
+        Progress::Acting => return,
+    };
+    let text = format!("{}: {words}", operation.title);
+    state.notice(health, text);
+}
+
+/// Dialogs run out, and operations show their effect.
+pub fn tick(state: &mut State) -> Vec<Effect> {
+    effects_on_the_service(state);
+    let now = state.now;
+    let Some(Overlay::Dialog(dialog)) = &state.view.overlay else { return Vec::new() };
+    let Stage::Shown(shown) = &dialog.stage else { return Vec::new() };
+    if !shown.left(now).is_zero() {
+        return Vec::new();
+    }
+    let (plan, title) = (shown.preview.plan.clone(), dialog.request.action.title().to_lowercase());
+    state.view.overlay = None;
+    state.notice(Health::Warning, format!("{title}: nothing was done, the dialog was open for a minute"));
+    vec![Effect::Abandon { plan, why: "the dialog's time was over" }]
+}
+
+/// 'error ratio 8.1 % → 0.3 % within 2 min', or 'no better after 5 min'.
+fn effects_on_the_service(state: &mut State) {
+    let (now, ratio, context) = (state.now, state.error_ratio(), state.scope.context.clone());
+    let healthy = state.derived.errors.as_ref().is_some_and(|m| m.health == Health::Ok);
+    let was_bad = |before: f64| {
+        let objective = state
+            .settings
+            .config
+            .objectives
+            .iter()
+            .find(|o| o.signal == crate::model::signal::SignalId::ErrorRatio);
+        objective.is_some_and(|o| before > o.target)
+    };
+    let mut told = Vec::new();
+    for operation in state.operations.iter_mut().filter(|o| o.effect.is_none() && o.context == context) {
+        let (Some(ended), Some(before), Some(ratio)) = (operation.ended, operation.errors_before, ratio)
+        else {
+            continue;
+        };
+        if !was_bad(before) {
+            continue;
+        }
+        let since = now.duration_since(operation.since);
+        let change = format!("error ratio {} → {}", human::percent(before), human::percent(ratio));
+        let effect = if healthy {
+            format!("{change} within {}", human::span(since))
+        } else if now.duration_since(ended) >= EFFECT_WITHIN {
+            format!("no better after {}: {change}", human::span(since))
+        } else {
+            continue;
+        };
+        told.push((
+            if healthy { Health::Ok } else { Health::Warning },
+            format!("{}: {effect}", operation.title),
+        ));
+        operation.effect = Some(effect);
+    }
+    for (health, text) in told {
+        state.notice(health, text);
+    }
+}
+
+/// A key, while a dialog is open.
+pub fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
+    state.view.pending.clear();
+    if chord.code == Code::Esc || chord == (Chord { ctrl: true, ..Chord::plain(Code::Char('c')) }) {
+        return leave(state);
+    }
+    let Some(Overlay::Dialog(dialog)) = &mut state.view.overlay else { return Vec::new() };
+    match &mut dialog.stage {
+        Stage::Planning | Stage::Confirming(_) => Vec::new(),
+        Stage::Failed(_) => {
+            if chord.code == Code::Enter {
+                state.view.overlay = None;
+            }
+            Vec::new()
+        }
+        Stage::Asking { .. } => asking(state, chord),
+        Stage::Shown(shown) => {
+            if shown.armed {
+                shown_key(state, chord)
+            } else {
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn leave(state: &mut State) -> Vec<Effect> {
+    let Some(Overlay::Dialog(dialog)) = state.view.overlay.take() else { return Vec::new() };
+    match dialog.stage {
+        // It can't be taken back any more: the dialog stays until the answer comes.
+        Stage::Confirming(_) => {
+            state.view.overlay = Some(Overlay::Dialog(dialog));
+            Vec::new()
+        }
+        Stage::Shown(shown) => vec![Effect::Abandon { plan: shown.preview.plan, why: "cancelled" }],
+        Stage::Planning | Stage::Asking { .. } | Stage::Failed(_) => Vec::new(),
+    }
+}
+
+fn asking(state: &mut State, chord: Chord) -> Vec<Effect> {
+    let Some(Overlay::Dialog(dialog)) = &mut state.view.overlay else { return Vec::new() };
+    let Stage::Asking { question, field, chosen } = &mut dialog.stage else { return Vec::new() };
+    if chord.code == Code::Enter {
+        let (key, answer) = match question {
+            Question::Number { key, .. } => (key.clone(), field.lines().concat()),
+            Question::Pick { key, options, .. } => {
+                let Some(option) = options.get(*chosen) else { return Vec::new() };
+                (key.clone(), option.value.clone())
+            }
+        };
+        dialog.request.answers.insert(key, answer);
+        dialog.stage = Stage::Planning;
+        return vec![Effect::Plan { dialog: dialog.id, request: dialog.request.clone() }];
+    }
+    match question {
+        Question::Number { .. } => match chord.code {
+            Code::Up | Code::Char('+' | 'k') => nudge(field, 1),
+            Code::Down | Code::Char('-' | 'j') => nudge(field, -1),
+            Code::Char(c) if !c.is_ascii_digit() && !chord.ctrl => {}
+            _ => {
+                field.input(field_input(chord));
+            }
+        },
+        Question::Pick { options, .. } => {
+            let last = options.len().saturating_sub(1);
+            match chord.code {
+                Code::Up | Code::Char('k') => *chosen = chosen.saturating_sub(1),
+                Code::Down | Code::Char('j') => *chosen = (*chosen + 1).min(last),
+                Code::Home | Code::Char('g') => *chosen = 0,
+                Code::End | Code::Char('G') => *chosen = last,
+                _ => {}
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// One more or one less; what is no number stays as it is.
+fn nudge(field: &mut tui_textarea::TextArea<'static>, by: i64) {
+    if let Ok(n) = field.lines().concat().trim().parse::<i64>() {
+        *field = line_field(&(n + by).max(0).to_string());
+    }
+}
+
+fn shown_key(state: &mut State, chord: Chord) -> Vec<Effect> {
+    let Some(Overlay::Dialog(dialog)) = &mut state.view.overlay else { return Vec::new() };
+    let id = dialog.id;
+    let Stage::Shown(shown) = &mut dialog.stage else { return Vec::new() };
+    let named = shown.preview.type_name.is_some();
+    let order: &[Focus] = if named {
+        &[Focus::Reason, Focus::Name, Focus::Cancel, Focus::Act]
+    } else {
+        &[Focus::Reason, Focus::Cancel, Focus::Act]
+    };
+    let at = order.iter().position(|f| *f == shown.focus).unwrap_or(0);
+    let field = match shown.focus {
+        Focus::Reason => Some(&mut shown.reason),
+        Focus::Name => Some(&mut shown.name),
+        Focus::Cancel | Focus::Act => None,
+    };
+    match (chord.code, field) {
+        (Code::Tab, _) if chord.shift => shown.focus = order[(at + order.len() - 1) % order.len()],
+        (Code::Tab | Code::Down, _) => shown.focus = order[(at + 1) % order.len()],
+        (Code::Up, _) => shown.focus = order[(at + order.len() - 1) % order.len()],
+        // A field leads on to the next, and never presses a button.
+        (Code::Enter, Some(_)) => {
+            shown.focus = if shown.focus == Focus::Reason && named { Focus::Name } else { Focus::Act };
+        }
+        (_, Some(field)) => {
+            field.input(field_input(chord));
+            dialog.hint = None;
+        }
+        (Code::Left | Code::Right, None) => {
+            shown.focus = if shown.focus == Focus::Act { Focus::Cancel } else { Focus::Act };
+        }
+        (Code::Enter, None) if shown.focus == Focus::Cancel => return leave(state),
+        (Code::Enter, None) => {
+            if let Some(missing) = shown.missing() {
+                dialog.hint = Some(missing);
+                return Vec::new();
+            }
+            let effect = Effect::Confirm {
+                dialog: id,
+                plan: shown.preview.plan.clone(),
+                typed_name: shown.typed_name(),
+                reason: shown.typed_reason(),
+            };
+            let confirmed = shown.clone();
+            dialog.stage = Stage::Confirming(confirmed);
+            return vec![effect];
+        }
+        // Letters that meet no field begin the name that has to be typed.
+        (Code::Char(c), None) if named && c.is_ascii_graphic() && !chord.ctrl && !chord.alt => {
+            shown.focus = Focus::Name;
+            shown.name.input(field_input(chord));
+            dialog.hint = None;
+        }
+        _ => {}
+    }
+    Vec::new()
+}
