@@ -10,7 +10,6 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, Method, header};
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 
 use super::auth::{Auth, attributes};
 use super::kinds::Kind;
@@ -122,6 +121,8 @@ impl Api {
             None => self.other(&request),
         };
         let response = result.unwrap_or_else(|e| reply::error(&e));
+        let response = reply::negotiated(request.header("accept"), response).await;
+        let response = reply::compressed(request.header("accept-encoding"), response).await;
         self.record(&request, target.as_ref(), response.status().as_u16());
         response
     }
@@ -182,9 +183,7 @@ impl Api {
         if request.method != Method::POST {
             return Err(ApiError::method_not_allowed());
         }
-        let body: Value = serde_json::from_slice(&request.body).map_err(|e| {
-            ApiError::bad_request(format!("couldn't get version/kind; json parse error: {e}"))
-        })?;
+        let body = write::body(request)?;
         let answer = self.auth.review(plural, &request.user, &body).ok_or_else(ApiError::no_such_path)?;
         Ok(reply::value(201, &answer))
     }

@@ -17,6 +17,7 @@ pub mod pod_status;
 mod proxy;
 pub mod reply;
 pub mod request;
+pub mod schema;
 pub mod select;
 pub mod status;
 pub mod store;

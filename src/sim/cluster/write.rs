@@ -9,15 +9,15 @@ use super::kinds::Kind;
 use super::request::{Request, Target};
 use super::status::ApiError;
 use super::store::Store;
-use super::{delete, patch, reply, validate};
+use super::{delete, patch, reply, schema, validate};
 
 /// The body as a tree.
 ///
 /// # Errors
 /// 400 for what is no object.
 pub fn body(request: &Request) -> Result<Value, ApiError> {
-    if request.header("content-type").starts_with("application/vnd.kubernetes.protobuf") {
-        return Err(ApiError::unsupported_media_type());
+    if request.header("content-type").starts_with(schema::encode::MEDIA) {
+        return schema::decode::object(&request.body).map_err(ApiError::bad_request);
     }
     let value: Value = serde_json::from_slice(&request.body)
         .map_err(|e| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {e}")))?;
@@ -52,6 +52,7 @@ pub fn create(store: &Store, request: &Request, target: &Target, now_ms: i64) ->
         }
         set(&mut tree, "/metadata", "namespace", target.namespace.clone());
     }
+    let told = typed(target, request, &mut tree, None)?;
     for field in ["uid", "resourceVersion", "creationTimestamp", "generation"] {
         if let Some(metadata) = tree["metadata"].as_object_mut() {
             metadata.remove(field);
@@ -65,10 +66,47 @@ pub fn create(store: &Store, request: &Request, target: &Target, now_ms: i64) ->
             return Err(ApiError::already_exists(target.kind, &name));
         }
         set(&mut tree, "/metadata", "creationTimestamp", time(now_ms));
-        return Ok(reply::value(201, &tree));
+        return Ok(reply::warning(reply::value(201, &tree), &told));
     }
     let made = store.create(target.kind, tree, now_ms)?;
-    Ok(reply::json(201, made.json().to_string()))
+    Ok(reply::warning(reply::json(201, made.json().to_string()), &told))
+}
+
+/// Holds what was sent against its type: what is unknown is taken away, and refused or told as
+/// `fieldValidation` asks for (`Warn` when it doesn't).
+fn typed(
+    target: &Target,
+    request: &Request,
+    tree: &mut Value,
+    before: Option<&Value>,
+) -> Result<Vec<String>, ApiError> {
+    let info = target.kind.info();
+    let Some(ty) = schema::of(info) else { return Ok(Vec::new()) };
+    let mut found = schema::fields::check(ty, tree);
+    if let Some(before) = before {
+        // What was there before was not sent now.
+        let known = schema::fields::check(ty, &mut before.clone());
+        found.unknown.retain(|u| !known.unknown.contains(u));
+    }
+    let cannot = |why: &str| {
+        let (kind, version) = (info.kind, info.version);
+        ApiError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"))
+    };
+    if let Some(wrong) = found.wrong {
+        return Err(cannot(&wrong));
+    }
+    let words: Vec<String> = found.unknown.iter().map(|u| format!("unknown field \"{u}\"")).collect();
+    match request.param("fieldValidation") {
+        "Strict" if !words.is_empty() => {
+            let all = format!("strict decoding error: {}", words.join(", "));
+            Err(if before.is_none() { cannot(&all) } else { ApiError::bad_request(all) })
+        }
+        "Ignore" | "Strict" => Ok(Vec::new()),
+        "" | "Warn" => Ok(words),
+        other => Err(ApiError::bad_request(format!(
+            "fieldValidation: Unsupported value: \"{other}\": supported values: \"Ignore\", \"Strict\", \"Warn\""
+        ))),
+    }
 }
 
 /// Refuses an update that was made from another version or another object.
@@ -106,12 +144,14 @@ fn change(
     change: impl FnOnce(&mut Value) -> Result<(), ApiError>,
 ) -> Result<Response, ApiError> {
     let (kind, name) = (target.kind, target.name.as_str());
+    let mut told = Vec::new();
     let apply = |tree: &mut Value| {
         let stored = tree.clone();
         change(tree)?;
         if !tree.is_object() {
             return Err(ApiError::bad_request("the object would no longer be an object"));
         }
+        told = typed(target, request, tree, Some(&stored))?;
         preconditions(kind, name, &stored, tree)?;
         // Deletion is asked for by DELETE alone.
         for field in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
@@ -132,11 +172,11 @@ fn change(
             store.get(kind, &target.namespace, name).ok_or_else(|| ApiError::not_found(kind, name))?;
         let mut tree = (*object.tree()).clone();
         apply(&mut tree)?;
-        return Ok(reply::value(200, &tree));
+        return Ok(reply::warning(reply::value(200, &tree), &told));
     }
     let object = store.edit(kind, &target.namespace, name, apply)?;
     delete::finish(store, &object);
-    Ok(reply::json(200, object.json().to_string()))
+    Ok(reply::warning(reply::json(200, object.json().to_string()), &told))
 }
 
 fn has_status(kind: Kind) -> bool {
