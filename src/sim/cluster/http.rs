@@ -16,7 +16,10 @@ use super::kinds::Kind;
 use super::request::{Request, Target, parse_query};
 use super::status::ApiError;
 use super::store::Store;
-use super::{control, delete, discovery, eviction, list, logs, proxy, reply, usage, watch, write};
+use super::{
+    autoscaling_v1, control, delete, discovery, eviction, list, logs, openapi, proxy, reply, usage, watch,
+    write,
+};
 use crate::sim::clock::Clock;
 use crate::sim::fault::{Faults, Verdict};
 use crate::sim::world::World;
@@ -105,7 +108,7 @@ impl Api {
             return reply::error(&ApiError::new(413, "RequestEntityTooLarge", text));
         };
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
-        let request = Request {
+        let mut request = Request {
             method: parts.method,
             path: percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned(),
             query: parse_query(&raw_query),
@@ -114,6 +117,10 @@ impl Api {
             body,
             user: user.to_owned(),
         };
+        let v1 = request.path.starts_with("/apis/autoscaling/v1/");
+        if v1 && let Err(error) = autoscaling(&mut request) {
+            return reply::error(&error);
+        }
         let target = Target::parse(&request.path);
         let result = match &target {
             Some(target) => self.resource(&request, target).await,
@@ -121,6 +128,7 @@ impl Api {
             None => self.other(&request),
         };
         let response = result.unwrap_or_else(|e| reply::error(&e));
+        let response = if v1 { reply::edited(response, autoscaling_v1::from_stored).await } else { response };
         let response = reply::negotiated(request.header("accept"), response).await;
         let response = reply::compressed(request.header("accept-encoding"), response).await;
         self.record(&request, target.as_ref(), response.status().as_u16());
@@ -168,6 +176,9 @@ impl Api {
             }
             "/version" => return Ok(reply::value(200, &discovery::version())),
             _ => {}
+        }
+        if let Some(found) = openapi::answer(path) {
+            return Ok(reply::value(200, &found));
         }
         let aggregated = request.header("accept").contains("as=APIGroupDiscoveryList");
         let found = discovery::answer(path, aggregated).ok_or_else(ApiError::no_such_path)?;
@@ -241,6 +252,22 @@ impl Api {
         }
         Ok(reply::json(200, object.json().to_string()))
     }
+}
+
+/// Takes a request for `autoscaling/v1` to the version that is stored.
+fn autoscaling(request: &mut Request) -> Result<(), ApiError> {
+    request.path = request.path.replacen("/v1/", "/v2/", 1);
+    if request.body.is_empty() {
+        return Ok(());
+    }
+    let json_patch = request.header("content-type").starts_with("application/json-patch");
+    let mut tree = if json_patch { return Ok(()) } else { write::body(request)? };
+    autoscaling_v1::to_stored(&mut tree);
+    request.body = tree.to_string().into();
+    if request.header("content-type").starts_with(super::schema::encode::MEDIA) {
+        request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Ok(())
 }
 
 /// The kinds that have `spec.replicas` behind `/scale`.

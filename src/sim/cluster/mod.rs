@@ -2,6 +2,7 @@
 //! handlers, and a table of kinds.
 
 pub mod auth;
+mod autoscaling_v1;
 mod control;
 pub mod delete;
 pub mod discovery;
@@ -12,6 +13,7 @@ pub mod kinds;
 pub mod list;
 mod logs;
 pub mod object;
+mod openapi;
 mod patch;
 pub mod pod_status;
 mod proxy;

@@ -54,6 +54,22 @@ pub fn warning(mut response: Response, texts: &[String]) -> Response {
     response
 }
 
+/// The same answer with its object changed.
+pub async fn edited(response: Response, edit: impl FnOnce(&mut Value)) -> Response {
+    if response.body().size_hint().exact().is_none() {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    match serde_json::from_slice::<Value>(&bytes) {
+        Ok(mut tree) => {
+            edit(&mut tree);
+            Response::from_parts(parts, Body::from(tree.to_string()))
+        }
+        Err(_) => Response::from_parts(parts, Body::from(bytes)),
+    }
+}
+
 /// The same answer as protobuf, where the client prefers that and the type has it.
 pub async fn negotiated(accept: &str, response: Response) -> Response {
     let prefers =
