@@ -17,8 +17,8 @@ use super::request::{Request, Target, parse_query};
 use super::status::ApiError;
 use super::store::Store;
 use super::{
-    autoscaling_v1, control, delete, discovery, eviction, list, logs, openapi, proxy, reply, usage, watch,
-    write,
+    autoscaling_v1, control, delete, discovery, eviction, list, logs, openapi, proxy, reply, scale, usage,
+    watch, write,
 };
 use crate::sim::clock::Clock;
 use crate::sim::fault::{Faults, Verdict};
@@ -222,12 +222,12 @@ impl Api {
             ("", "get") if request.flag("watch") => watch::watch(store, &self.faults, request, target),
             ("" | "status", "get") => self.get(request, target, now_ms),
             ("", "create") if !named => write::create(store, request, target, now_ms),
-            ("" | "status", "update") if named => write::update(store, request, target),
-            ("" | "status", "patch") if named => write::patch(store, request, target),
+            ("" | "status", "update") if named => write::update(store, request, target, now_ms),
+            ("" | "status", "patch") if named => write::patch(store, request, target, now_ms),
             ("", "delete") => delete::delete(store, request, target, now_ms),
             ("", "deletecollection") => delete::delete_all(store, request, target, now_ms),
             ("scale", "get" | "update" | "patch") if scalable(target.kind) => {
-                write::scale(store, request, target, verb)
+                scale::scale(store, request, target, verb, now_ms)
             }
             ("eviction", "create") if target.kind == Kind::Pod => {
                 eviction::evict(store, request, target, now_ms)

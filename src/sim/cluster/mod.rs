@@ -1,6 +1,7 @@
 //! The Kubernetes API of the simulated cluster: one object store, one set of generic
 //! handlers, and a table of kinds.
 
+mod apply;
 pub mod auth;
 mod autoscaling_v1;
 mod control;
@@ -12,6 +13,7 @@ pub mod json;
 pub mod kinds;
 pub mod list;
 mod logs;
+mod managers;
 pub mod object;
 mod openapi;
 mod patch;
@@ -19,6 +21,7 @@ pub mod pod_status;
 mod proxy;
 pub mod reply;
 pub mod request;
+mod scale;
 pub mod schema;
 pub mod select;
 pub mod status;

@@ -5,6 +5,7 @@
 pub mod decode;
 pub mod encode;
 pub mod fields;
+pub mod owned;
 #[cfg(test)]
 mod tests;
 mod wire;
