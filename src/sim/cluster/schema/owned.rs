@@ -143,7 +143,10 @@ fn within<'a>(field: &'static Field, value: &'a Value, path: &[Step]) -> Option<
             let item = value.as_array()?.iter().find(|i| key_of(keys, i) == *step)?;
             if rest.is_empty() { Some(item) } else { get(field.message()?, item, rest) }
         }
-        (("v", text), Shape::List) => value.as_array()?.iter().find(|i| i.to_string() == text),
+        (("v", text), Shape::List) => {
+            let wanted: Value = serde_json::from_str(text).ok()?;
+            value.as_array()?.iter().find(|i| **i == wanted)
+        }
         _ => None,
     }
 }
@@ -175,8 +178,9 @@ pub fn remove(ty: &'static Message, tree: &mut Value, path: &[Step]) {
             }
         }
         (Some(("v", text)), Shape::List) => {
+            let gone: Value = serde_json::from_str(text).unwrap_or_default();
             if let Some(items) = value.as_array_mut() {
-                items.retain(|i| i.to_string() != text);
+                items.retain(|i| *i != gone);
             }
         }
         _ => {}
