@@ -20,6 +20,7 @@ use super::store::Store;
 use super::{control, discovery, list, logs, proxy, reply, usage, watch, write};
 use crate::sim::clock::Clock;
 use crate::sim::fault::{Faults, Verdict};
+use crate::sim::redis::Redis;
 use crate::sim::world::World;
 
 /// `etcd`'s default limit for a request is 1.5 MiB; the API server's for a body is 3 MiB.
@@ -48,6 +49,7 @@ pub struct Api {
     pub world: Arc<Mutex<World>>,
     pub prometheus: Router,
     pub alertmanager: Router,
+    pub redis: Arc<Redis>,
     pub requests: Mutex<VecDeque<RequestRecord>>,
 }
 
