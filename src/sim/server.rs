@@ -206,9 +206,10 @@ impl Sim {
         format!("http://{}", self.alertmanager)
     }
 
-    /// The cache's master, with the password that was made at the start.
+    /// The cache's master, with the password that was made at the start. The user is named
+    /// because redis-cli takes none for an empty name.
     pub fn redis_url(&self) -> SecretString {
-        format!("redis://:{}@{}/0", self.redis_password.expose_secret(), self.redis).into()
+        format!("redis://default:{}@{}/0", self.redis_password.expose_secret(), self.redis).into()
     }
 
     /// The bearer token of the first context's user, for all three sockets.

@@ -194,8 +194,9 @@ HELLO 3";
 
 #[tokio::test]
 async fn answers_have_the_shape_of_a_real_redis() {
-    let acl = "viewer on >vw ~* +@read +@connection +info +role +dbsize +acl|whoami";
-    let Some(theirs) = Server::start(&["--requirepass", "pw", "--user", acl]).await else { return };
+    let acl = "--requirepass pw --user viewer on >vw ~* +@read +@connection +info +role +dbsize +acl|whoami";
+    let options: Vec<&str> = acl.split(' ').collect();
+    let Some(theirs) = Server::start(&options).await else { return };
     let sim = sim("calm").await;
     let (password, address) = place(&sim);
     for hello in ["HELLO 2", "HELLO 3"] {

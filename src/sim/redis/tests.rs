@@ -21,7 +21,7 @@ pub async fn sim(scenario: &str) -> Sim {
 /// Password and address of the simulation's Redis.
 pub fn place(sim: &Sim) -> (String, String) {
     let url = sim.redis_url().expose_secret().to_owned();
-    let (password, address) = url.strip_prefix("redis://:").unwrap().split_once('@').unwrap();
+    let (password, address) = url.strip_prefix("redis://default:").unwrap().split_once('@').unwrap();
     (password.to_owned(), address.trim_end_matches("/0").to_owned())
 }
 

@@ -115,7 +115,7 @@ impl Cache {
         // The same curve as that of the hits: the shop reads the popular entries first.
         let share = self.catalogue().share(index) * LAST_SHARE;
         let back = empty.saturating_add((-WARM_UP_S * (1.0 - share).ln() * 1_000.0) as i64);
-        (back <= eye.now_ms).then_some(back)
+        (back < eye.now_ms).then_some(back)
     }
 
     fn shops(&self, index: u32, eye: Eye) -> Option<Entry> {
@@ -193,7 +193,7 @@ impl Cache {
             .filter(|(p, e)| p.0 == eye.db && Self::lives(e, eye.now_ms))
             .for_each(|(_, e)| add(e.expires_ms));
         if eye.db == SHOPS_DB {
-            for index in 0..self.catalogue().len() {
+            for index in 0..self.catalogue().size() {
                 let name = self.catalogue().name(index).as_bytes();
                 if (self.own.is_empty() || !self.own.contains_key(&place(eye.db, name)))
                     && self.since(index, eye).is_some()
@@ -318,7 +318,7 @@ impl World {
     pub fn cache_remove(&mut self, key: &[u8], eye: Eye) -> bool {
         let there = self.cache.remove(key, eye);
         if there && eye.db == SHOPS_DB {
-            let share = 1.0 / f64::from(self.cache.catalogue().len());
+            let share = 1.0 / f64::from(self.cache.catalogue().size());
             self.pods.values_mut().filter(|p| is_cache(p)).for_each(|p| p.warm = (p.warm - share).max(0.0));
             self.feel_cleaned();
         }

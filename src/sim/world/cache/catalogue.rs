@@ -89,7 +89,7 @@ impl Catalogue {
         Self { seed, names, by_slot }
     }
 
-    pub fn len(&self) -> u32 {
+    pub fn size(&self) -> u32 {
         self.names.len() as u32
     }
 
@@ -191,12 +191,12 @@ mod tests {
     #[test]
     fn every_name_is_found_and_there_is_each_once() {
         let catalogue = Catalogue::new(7);
-        assert!(catalogue.len() > 10_000);
-        for i in 0..catalogue.len() {
+        assert!(catalogue.size() > 10_000);
+        for i in 0..catalogue.size() {
             assert_eq!(catalogue.find(catalogue.name(i).as_bytes()), Some(i), "{}", catalogue.name(i));
         }
         assert_eq!(catalogue.find(b"product:1"), None);
-        assert_eq!(catalogue.from_slot(0).count(), catalogue.len() as usize);
+        assert_eq!(catalogue.from_slot(0).count(), catalogue.size() as usize);
     }
 
     #[test]
