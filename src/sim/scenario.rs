@@ -43,6 +43,8 @@ pub struct Scenario {
     pub remedy: String,
     /// The cure as a command; empty where there is nothing to do.
     pub command: String,
+    /// What the second user may do; the usual when there are none.
+    pub rights: Vec<Rule>,
     pub events: Vec<Event>,
 }
 
@@ -155,6 +157,8 @@ struct File {
     #[serde(default)]
     command: String,
     #[serde(default)]
+    right: Vec<Rule>,
+    #[serde(default)]
     event: Vec<Spanned<FileEvent>>,
 }
 
@@ -239,8 +243,8 @@ impl Scenario {
             events.push(Event { at_ms, action });
         }
         events.sort_by_key(|e| e.at_ms);
-        let File { title, summary, cause, remedy, command, .. } = file;
-        Ok(Self { name: String::new(), title, summary, cause, remedy, command, events })
+        let File { title, summary, cause, remedy, command, right: rights, .. } = file;
+        Ok(Self { name: String::new(), title, summary, cause, remedy, command, rights, events })
     }
 }
 

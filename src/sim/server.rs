@@ -93,7 +93,7 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
     let parts = Parts {
         store: Arc::new(Store::new(options.seed)),
         metrics: Metrics::new(clock),
-        auth: Arc::new(Auth::new(admin.clone(), viewer.clone())),
+        auth: Arc::new(Auth::new(admin.clone(), viewer.clone(), &options.scenario.rights)),
         faults: Arc::new(Faults::new(options.seed, clock)),
     };
     parts.metrics.load_rules(RULES)?;
@@ -239,6 +239,12 @@ impl Sim {
     /// Makes the API server misbehave from now on; `Fault::default()` ends it.
     pub fn set_fault(&self, fault: Fault) {
         self.api.faults.set(fault);
+    }
+
+    /// Forgets the history of changes, as etcd's compaction does: what was asked for at an
+    /// older version is gone.
+    pub fn compact(&self) {
+        self.api.store.compact();
     }
 
     /// Moves simulated time forward and plays what happens until then.

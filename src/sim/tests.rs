@@ -107,8 +107,17 @@ async fn lists_come_in_pages_and_say_when_their_time_is_over() {
         client.get(&format!("{PODS}?labelSelector=app%3Dcache&fieldSelector=metadata.name%3Dcache-0")).await;
     assert_eq!(count(&some), 1);
     assert_eq!(client.get(&format!("{PODS}?continue=nonsense")).await.0, 400);
-    let (code, status) = client.get(&format!("{PODS}?limit=1&continue=1:shop:a")).await;
+    client.send("PATCH", API, MERGE, json!({"metadata": {"annotations": {"a": "b"}}})).await;
+    sim.compact();
+    let (_, fresh) = client.get(&format!("{PODS}?limit=30&resourceVersion=0")).await;
+    assert_eq!(count(&fresh), 30);
+    let (code, status) = client.get(&format!("{PODS}?limit=30&continue={token}")).await;
     assert_eq!((code.as_u16(), status["reason"].as_str()), (410, Some("Expired")));
+    let token = status["metadata"]["continue"].as_str().unwrap();
+    let (_, rest) = client.get(&format!("{PODS}?limit=30&continue={token}")).await;
+    assert_eq!(count(&rest), 20);
+    let (code, status) = client.get(&format!("{PODS}?resourceVersion=99999999")).await;
+    assert_eq!((code.as_u16(), status["reason"].as_str()), (504, Some("Timeout")));
     let (code, status) = client.get(&format!("{PODS}/nobody")).await;
     assert_eq!((code.as_u16(), status["message"].as_str()), (404, Some("pods \"nobody\" not found")));
 }

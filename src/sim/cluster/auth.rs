@@ -4,9 +4,10 @@
 use std::sync::RwLock;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::json::text;
 use super::kinds::Kind;
 use super::status::ApiError;
 
@@ -16,21 +17,54 @@ pub const ADMIN: &str = "oncall";
 pub const VIEWER: &str = "viewer";
 
 /// A rule as in RBAC; `*` matches everything.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Empty: every user.
     #[serde(default)]
     pub user: String,
     pub verbs: Vec<String>,
-    /// `pods`, `services/proxy`, `deployments`.
+    /// `pods`, `services/proxy`, `deployments`; `*/scale` is the scale of everything.
     pub resources: Vec<String>,
+    /// API groups, the core one empty; without any, all.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Without any, all, and the cluster scope.
+    #[serde(default)]
+    pub namespaces: Vec<String>,
+    /// Without any, all, and what has no name (a list, a create).
+    #[serde(default)]
+    pub names: Vec<String>,
 }
 
 impl Rule {
-    fn covers(&self, verb: &str, resource: &str) -> bool {
+    fn is_of(&self, user: &str) -> bool {
+        self.user.is_empty() || self.user == user
+    }
+
+    fn is_in(&self, namespace: &str) -> bool {
+        self.namespaces.is_empty() || self.namespaces.iter().any(|n| n == namespace)
+    }
+
+    fn covers(&self, asked: &Attributes) -> bool {
         let has = |list: &[String], what: &str| list.iter().any(|x| x == "*" || x == what);
-        has(&self.verbs, verb) && has(&self.resources, resource)
+        let any_parent = asked.resource.split_once('/').map(|(_, sub)| format!("*/{sub}"));
+        has(&self.verbs, asked.verb)
+            && (has(&self.resources, &asked.resource)
+                || any_parent.is_some_and(|any| self.resources.contains(&any)))
+            && (self.groups.is_empty() || has(&self.groups, asked.group))
+            && self.is_in(asked.namespace)
+            && (self.names.is_empty() || self.names.iter().any(|n| n == asked.name))
+    }
+
+    /// As `SelfSubjectRulesReview` lists it.
+    fn to_value(&self) -> Value {
+        let groups = if self.groups.is_empty() { vec!["*".to_owned()] } else { self.groups.clone() };
+        let mut rule = json!({"verbs": self.verbs, "apiGroups": groups, "resources": self.resources});
+        if !self.names.is_empty() {
+            rule["resourceNames"] = json!(self.names);
+        }
+        rule
     }
 }
 
@@ -49,12 +83,25 @@ pub struct Attributes<'a> {
 pub struct Auth {
     admin: SecretString,
     viewer: SecretString,
+    rights: Vec<Rule>,
     denied: RwLock<Vec<Rule>>,
 }
 
 impl Auth {
-    pub fn new(admin: SecretString, viewer: SecretString) -> Self {
-        Self { admin, viewer, denied: RwLock::default() }
+    /// `rights` take the place of what the viewer may otherwise do, where there are any.
+    pub fn new(admin: SecretString, viewer: SecretString, rights: &[Rule]) -> Self {
+        let all = |user: &str| Rule {
+            user: user.to_owned(),
+            verbs: vec!["*".to_owned()],
+            resources: vec!["*".to_owned()],
+            ..Rule::default()
+        };
+        let mut own = vec![all(ADMIN)];
+        own.extend(if rights.is_empty() { to_look() } else { rights.to_vec() });
+        // Every authenticated user may ask what it may do (`system:basic-user`).
+        let reviews = ["selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"];
+        own.push(rule(&["create"], &reviews, ""));
+        Self { admin, viewer, rights: own, denied: RwLock::default() }
     }
 
     /// The user that an `Authorization` header stands for.
@@ -74,36 +121,10 @@ impl Auth {
         self.denied.write().unwrap_or_else(|e| e.into_inner()).push(rule);
     }
 
-    fn rules(user: &str) -> Vec<Rule> {
-        let rule = |verbs: &[&str], resources: &[&str]| Rule {
-            user: user.to_owned(),
-            verbs: verbs.iter().map(|v| (*v).to_owned()).collect(),
-            resources: resources.iter().map(|r| (*r).to_owned()).collect(),
-        };
-        if user == ADMIN {
-            return vec![rule(&["*"], &["*"])];
-        }
-        let seen = [
-            "pods",
-            "events",
-            "deployments",
-            "replicasets",
-            "statefulsets",
-            "daemonsets",
-            "controllerrevisions",
-        ];
-        vec![
-            rule(&["get", "list", "watch"], &seen),
-            rule(&["get"], &["pods/log"]),
-            rule(&["get", "list", "watch"], &["services", "namespaces", "horizontalpodautoscalers"]),
-            rule(&["create"], &["selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"]),
-        ]
-    }
-
     pub fn allowed(&self, user: &str, asked: &Attributes) -> bool {
         let denied = self.denied.read().unwrap_or_else(|e| e.into_inner());
-        let taken = |r: &Rule| (r.user.is_empty() || r.user == user) && r.covers(asked.verb, &asked.resource);
-        !denied.iter().any(taken) && Self::rules(user).iter().any(|r| r.covers(asked.verb, &asked.resource))
+        let any = |rules: &[Rule]| rules.iter().any(|r| r.is_of(user) && r.covers(asked));
+        !any(&denied) && any(&self.rights)
     }
 
     /// # Errors
@@ -133,45 +154,90 @@ impl Auth {
     /// The answer to a `SelfSubject…Review`; `None` when the plural is none of them.
     pub fn review(&self, plural: &str, user: &str, body: &Value) -> Option<Value> {
         let mut out = body.clone();
-        match plural {
-            "selfsubjectaccessreviews" => {
-                let allowed = match body.pointer("/spec/resourceAttributes") {
-                    Some(a) => {
-                        let get = |key: &str| a[key].as_str().unwrap_or_default();
-                        let mut resource = get("resource").to_owned();
-                        if !get("subresource").is_empty() {
-                            resource = format!("{resource}/{}", get("subresource"));
-                        }
-                        let (verb, group) = (get("verb"), get("group"));
-                        let (namespace, name) = (get("namespace"), get("name"));
-                        self.allowed(user, &Attributes { verb, group, resource, namespace, name })
-                    }
-                    None => true,
-                };
-                out["status"] = json!({"allowed": allowed});
-            }
-            "selfsubjectrulesreviews" => {
-                let rules: Vec<Value> = Self::rules(user)
-                    .iter()
-                    .map(|r| json!({"verbs": r.verbs, "apiGroups": ["*"], "resources": r.resources}))
-                    .collect();
-                let paths = json!([{"verbs": ["get"], "nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*",
-                    "/healthz", "/livez", "/readyz", "/version"]}]);
-                out["status"] =
-                    json!({"resourceRules": rules, "nonResourceRules": paths, "incomplete": false});
-            }
-            "selfsubjectreviews" => {
-                let groups = if user == ADMIN {
-                    json!(["sre", "system:authenticated"])
-                } else {
-                    json!(["system:authenticated"])
-                };
-                out["status"] = json!({"userInfo": {"username": user, "groups": groups}});
-            }
+        out["status"] = match plural {
+            "selfsubjectaccessreviews" => self.access(user, &body["spec"]),
+            "selfsubjectrulesreviews" => self.rules(user, text(body, "/spec/namespace")),
+            "selfsubjectreviews" => json!({"userInfo": {"username": user, "groups": groups_of(user)}}),
             _ => return None,
-        }
+        };
         Some(out)
     }
+
+    fn access(&self, user: &str, spec: &Value) -> Value {
+        let Some(asked) = spec.get("resourceAttributes") else {
+            let path = text(spec, "/nonResourceAttributes/path");
+            let open = user == ADMIN
+                || PUBLIC_PATHS.iter().any(|p| match p.strip_suffix('*') {
+                    Some(prefix) => path.starts_with(prefix),
+                    None => path == *p,
+                });
+            return json!({"allowed": open});
+        };
+        let get = |key: &str| asked[key].as_str().unwrap_or_default();
+        let mut resource = get("resource").to_owned();
+        if !get("subresource").is_empty() {
+            resource = format!("{resource}/{}", get("subresource"));
+        }
+        let (verb, group) = (get("verb"), get("group"));
+        let (namespace, name) = (get("namespace"), get("name"));
+        json!({"allowed": self.allowed(user, &Attributes { verb, group, resource, namespace, name })})
+    }
+
+    fn rules(&self, user: &str, namespace: &str) -> Value {
+        let rules: Vec<Value> =
+            self.rights.iter().filter(|r| r.is_of(user) && r.is_in(namespace)).map(Rule::to_value).collect();
+        let mut status = json!({
+            "resourceRules": rules,
+            "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": PUBLIC_PATHS}],
+            "incomplete": false,
+        });
+        // A denial is no rule of RBAC: as with a webhook that has a say, the list is a hint.
+        if !self.denied.read().unwrap_or_else(|e| e.into_inner()).is_empty() {
+            status["incomplete"] = true.into();
+            status["evaluationError"] = "webhook authorizer does not support user rule resolution".into();
+        }
+        status
+    }
+}
+
+/// What everyone may read (`system:discovery`, `system:public-info-viewer`).
+const PUBLIC_PATHS: [&str; 10] = [
+    "/api",
+    "/api/*",
+    "/apis",
+    "/apis/*",
+    "/healthz",
+    "/livez",
+    "/openapi",
+    "/openapi/*",
+    "/readyz",
+    "/version",
+];
+
+fn groups_of(user: &str) -> Value {
+    if user == ADMIN { json!(["sre", "system:authenticated"]) } else { json!(["system:authenticated"]) }
+}
+
+fn rule(verbs: &[&str], resources: &[&str], user: &str) -> Rule {
+    let owned = |list: &[&str]| list.iter().map(|x| (*x).to_owned()).collect();
+    Rule { user: user.to_owned(), verbs: owned(verbs), resources: owned(resources), ..Rule::default() }
+}
+
+/// What the viewer may do when the scenario does not say.
+fn to_look() -> Vec<Rule> {
+    let workloads = [
+        "pods",
+        "events",
+        "deployments",
+        "replicasets",
+        "statefulsets",
+        "daemonsets",
+        "controllerrevisions",
+        "services",
+        "namespaces",
+        "horizontalpodautoscalers",
+    ];
+    vec![rule(&["get", "list", "watch"], &workloads, VIEWER), rule(&["get"], &["pods/log"], VIEWER)]
 }
 
 /// What a request on a kind asks for.
@@ -192,7 +258,7 @@ mod tests {
     use super::*;
 
     fn auth() -> Auth {
-        Auth::new("a".to_owned().into(), "v".to_owned().into())
+        Auth::new("a".to_owned().into(), "v".to_owned().into(), &[])
     }
 
     #[test]
@@ -213,13 +279,41 @@ mod tests {
     #[test]
     fn a_denial_takes_the_right_away_from_everyone() {
         let auth = auth();
-        let rule =
-            Rule { user: String::new(), verbs: vec!["patch".into()], resources: vec!["deployments".into()] };
-        auth.deny(rule);
+        auth.deny(rule(&["patch"], &["deployments"], ""));
         let error = auth.check(ADMIN, &attributes("patch", Kind::Deployment, "shop", "api", "")).unwrap_err();
         assert_eq!(error.code, 403);
         let body = json!({"spec": {"resourceAttributes": {"verb": "patch", "group": "apps", "resource": "deployments"}}});
         let review = auth.review("selfsubjectaccessreviews", ADMIN, &body).unwrap();
         assert_eq!(review["status"]["allowed"], false);
+        let rules =
+            auth.review("selfsubjectrulesreviews", ADMIN, &json!({"spec": {"namespace": "shop"}})).unwrap();
+        assert_eq!(rules["status"]["incomplete"], true);
+    }
+
+    #[test]
+    fn a_scenario_sets_the_rights_of_the_viewer() {
+        let scale = Rule {
+            groups: vec!["apps".into()],
+            namespaces: vec!["shop".into()],
+            names: vec!["api".into()],
+            ..rule(&["get", "update"], &["*/scale"], VIEWER)
+        };
+        let auth = Auth::new("a".to_owned().into(), "v".to_owned().into(), &[scale]);
+        let may = |namespace, name, sub| {
+            auth.allowed(VIEWER, &attributes("update", Kind::Deployment, namespace, name, sub))
+        };
+        assert!(may("shop", "api", "scale"));
+        assert!(!may("shop", "web", "scale") && !may("other", "api", "scale") && !may("shop", "api", ""));
+        let review = |namespace: &str| {
+            let body = json!({"spec": {"namespace": namespace}});
+            auth.review("selfsubjectrulesreviews", VIEWER, &body).unwrap()["status"]["resourceRules"].clone()
+        };
+        assert_eq!(review("shop")[0]["resourceNames"], json!(["api"]));
+        assert_eq!(review("other").as_array().unwrap().len(), 1, "only what everyone may");
+        let path = json!({"spec": {"nonResourceAttributes": {"path": "/metrics", "verb": "get"}}});
+        assert_eq!(
+            auth.review("selfsubjectaccessreviews", VIEWER, &path).unwrap()["status"]["allowed"],
+            false
+        );
     }
 }

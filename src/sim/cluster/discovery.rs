@@ -40,9 +40,19 @@ fn members<'a>(group: &'a str, version: &'a str) -> impl Iterator<Item = &'stati
 
 fn sub_verbs(sub: &str) -> Value {
     match sub {
+        "eviction" => json!(["create"]),
         "log" => json!(["get"]),
         "proxy" => json!(["create", "delete", "get", "patch", "update"]),
         _ => json!(["get", "patch", "update"]),
+    }
+}
+
+/// Group, version and kind of a subresource that is of another kind than its parent.
+fn own_kind(sub: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    match sub {
+        "scale" => Some(("autoscaling", "v1", "Scale")),
+        "eviction" => Some(("policy", "v1", "Eviction")),
+        _ => None,
     }
 }
 
@@ -58,10 +68,10 @@ fn resources(group: &str, version: &str) -> Option<Value> {
                 "name": format!("{}/{sub}", k.plural), "singularName": "", "namespaced": k.namespaced,
                 "kind": k.kind, "verbs": sub_verbs(sub),
             });
-            if *sub == "scale" {
-                row["group"] = "autoscaling".into();
-                row["version"] = "v1".into();
-                row["kind"] = "Scale".into();
+            if let Some((group, version, kind)) = own_kind(sub) {
+                row["group"] = group.into();
+                row["version"] = version.into();
+                row["kind"] = kind.into();
             }
             list.push(row);
         }
@@ -93,10 +103,8 @@ fn aggregated_resource(k: &'static KindInfo) -> Value {
         .subresources
         .iter()
         .map(|sub| {
-            let kind = match *sub {
-                "scale" => json!({"group": "autoscaling", "version": "v1", "kind": "Scale"}),
-                _ => json!({"group": k.group, "version": k.version, "kind": k.kind}),
-            };
+            let (group, version, kind) = own_kind(sub).unwrap_or((k.group, k.version, k.kind));
+            let kind = json!({"group": group, "version": version, "kind": kind});
             json!({"subresource": sub, "responseKind": kind, "verbs": sub_verbs(sub)})
         })
         .collect();

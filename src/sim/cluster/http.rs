@@ -17,7 +17,7 @@ use super::kinds::Kind;
 use super::request::{Request, Target, parse_query};
 use super::status::ApiError;
 use super::store::Store;
-use super::{control, discovery, list, logs, proxy, reply, usage, watch, write};
+use super::{control, delete, discovery, eviction, list, logs, proxy, reply, usage, watch, write};
 use crate::sim::clock::Clock;
 use crate::sim::fault::{Faults, Verdict};
 use crate::sim::redis::Redis;
@@ -160,7 +160,13 @@ impl Api {
             return Err(ApiError::no_such_path());
         }
         match path {
-            "/healthz" | "/livez" | "/readyz" => return Ok(reply::text(200, "ok")),
+            "/healthz" | "/livez" | "/readyz" => {
+                let lines = "[+]ping ok\n[+]etcd ok\n[+]informer-sync ok\n";
+                let verbose = request.query.contains_key("verbose");
+                let name = path.trim_start_matches('/');
+                let text = if verbose { format!("{lines}{name} check passed\n") } else { "ok".to_owned() };
+                return Ok(reply::text(200, text));
+            }
             "/version" => return Ok(reply::value(200, &discovery::version())),
             _ => {}
         }
@@ -210,10 +216,13 @@ impl Api {
             ("", "create") if !named => write::create(store, request, target, now_ms),
             ("" | "status", "update") if named => write::update(store, request, target),
             ("" | "status", "patch") if named => write::patch(store, request, target),
-            ("", "delete") => write::delete(store, request, target, now_ms),
-            ("", "deletecollection") => write::delete_all(store, request, target, now_ms),
+            ("", "delete") => delete::delete(store, request, target, now_ms),
+            ("", "deletecollection") => delete::delete_all(store, request, target, now_ms),
             ("scale", "get" | "update" | "patch") if scalable(target.kind) => {
                 write::scale(store, request, target, verb)
+            }
+            ("eviction", "create") if target.kind == Kind::Pod => {
+                eviction::evict(store, request, target, now_ms)
             }
             ("log", "get") if target.kind == Kind::Pod => logs::log(self, request, target),
             ("proxy", _) if target.kind == Kind::Service => proxy::pass(self, request, target).await,

@@ -1,16 +1,19 @@
 //! Lists: selectors, `limit` and `continue`, and Tables where kubectl asks for them.
 
 use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::object::Object;
 use super::request::{Request, Target};
 use super::select::Selector;
 use super::status::ApiError;
-use super::store::Store;
-use super::{reply, table};
+use super::store::{Page, Store};
+use super::{reply, table, watch};
 
-/// Where a `continue` token leads: the version of the first page, and the last object seen.
+/// Where a `continue` token leads: the version of the first page (0: whatever is there
+/// then), and the last object seen.
 struct Continue {
     version: u64,
     namespace: String,
@@ -23,41 +26,43 @@ impl Continue {
             return Ok(None);
         }
         let bad = || ApiError::bad_request("continue key is not valid: unrecognized encoded value");
-        let mut parts = token.splitn(3, ':');
+        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| bad())?;
+        let text = String::from_utf8(bytes).map_err(|_| bad())?;
+        let mut parts = text.splitn(3, ':');
         let version = parts.next().and_then(|v| v.parse().ok()).ok_or_else(bad)?;
         let namespace = parts.next().ok_or_else(bad)?.to_owned();
         let name = parts.next().ok_or_else(bad)?.to_owned();
         Ok(Some(Self { version, namespace, name }))
+    }
+
+    fn token(version: u64, namespace: &str, name: &str) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{version}:{namespace}:{name}"))
+    }
+
+    /// The refusal of a token whose snapshot is gone, with one that goes on without it.
+    fn expired(&self, gone: ApiError) -> ApiError {
+        let text = "The provided continue parameter is too old to display a consistent list result. You can start \
+                    a new list without the continue parameter, or use the continue token in this response to \
+                    retrieve the remainder of the results. Continuing with the provided token results in an \
+                    inconsistent list - objects that were created, modified, or deleted between the time the \
+                    first chunk was returned and now may show up in the list.";
+        let token = Self::token(0, &self.namespace, &self.name);
+        ApiError { message: text.to_owned(), metadata: json!({"continue": token}), ..gone }
     }
 }
 
 /// Answers a list.
 ///
 /// # Errors
-/// 400 for bad selectors, limits and tokens.
+/// 400 for bad selectors, limits, versions and tokens, 410 when a version is compacted away.
 pub fn list(store: &Store, request: &Request, target: &Target, now_ms: i64) -> Result<Response, ApiError> {
     let kind = target.kind;
     let selector = Selector::parse(kind, request.param("labelSelector"), request.param("fieldSelector"))?;
-    let limit = match request.param("limit") {
-        "" | "0" => usize::MAX,
-        text => text.parse().map_err(|_| ApiError::bad_request(format!("invalid limit: {text}")))?,
-    };
-    let from = Continue::parse(request.param("continue"))?;
-    if let Some(from) = &from {
-        // The snapshot that a token stands for lives as long as the log does.
-        store.changes_since(from.version, Some(kind)).map_err(|e| {
-            let text = "The provided continue parameter is too old to display a consistent list result. \
-                        You must start a new list without the continue parameter.";
-            ApiError { message: text.to_owned(), ..e }
-        })?;
-    }
-    let namespace = (!target.namespace.is_empty()).then_some(target.namespace.as_str());
-    let after = from.as_ref().map(|f| (f.namespace.as_str(), f.name.as_str()));
-    let page = store.page(kind, namespace, after, limit, |o| selector.matches(o));
-    let version = from.as_ref().map_or(page.version, |f| f.version);
+    let page = page(store, request, target, &selector)?;
+    let version = page.version;
     let mut metadata = json!({"resourceVersion": version.to_string()});
     if let (1.., Some(last)) = (page.remaining, page.objects.last()) {
-        metadata["continue"] = format!("{version}:{}:{}", last.namespace, last.name).into();
+        metadata["continue"] = Continue::token(version, &last.namespace, &last.name).into();
         // As the API server does it: unknown as soon as a selector has to be asked.
         if selector.is_empty() {
             metadata["remainingItemCount"] = page.remaining.into();
@@ -68,6 +73,42 @@ pub fn list(store: &Store, request: &Request, target: &Target, now_ms: i64) -> R
         return Ok(reply::value(200, &table));
     }
     Ok(reply::large(request.header("accept-encoding"), document(target, &metadata, &page.objects)))
+}
+
+/// The objects that are asked for, at the version that is asked for.
+fn page(store: &Store, request: &Request, target: &Target, selector: &Selector) -> Result<Page, ApiError> {
+    let kind = target.kind;
+    let namespace = (!target.namespace.is_empty()).then_some(target.namespace.as_str());
+    let limit = match request.param("limit") {
+        "" | "0" => usize::MAX,
+        text => text.parse().map_err(|_| ApiError::bad_request(format!("invalid limit: {text}")))?,
+    };
+    if let Some(from) = Continue::parse(request.param("continue"))? {
+        if !request.param("resourceVersionMatch").is_empty() {
+            let text = "resourceVersionMatch is forbidden when continue is provided";
+            return Err(ApiError::bad_request(text));
+        }
+        let after = Some((from.namespace.as_str(), from.name.as_str()));
+        if from.version == 0 {
+            return Ok(store.page(kind, namespace, after, limit, |o| selector.matches(o)));
+        }
+        let page = store.page_at(from.version, kind, namespace, after, limit, |o| selector.matches(o));
+        return page.map_err(|gone| from.expired(gone));
+    }
+    let version = watch::version(request.param("resourceVersion"))?;
+    let newest = store.version();
+    if version > newest {
+        return Err(ApiError::too_large_version(version, newest));
+    }
+    match request.param("resourceVersionMatch") {
+        "" | "NotOlderThan" => Ok(store.page(kind, namespace, None, limit, |o| selector.matches(o))),
+        "Exact" if version > 0 => {
+            store.page_at(version, kind, namespace, None, limit, |o| selector.matches(o))
+        }
+        other => Err(ApiError::invalid_options(&format!(
+            "resourceVersionMatch: Unsupported value: \"{other}\": supported values: \"Exact\", \"NotOlderThan\""
+        ))),
+    }
 }
 
 /// The list document, put together from the objects' own text.

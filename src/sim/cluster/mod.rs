@@ -3,7 +3,9 @@
 
 pub mod auth;
 mod control;
+pub mod delete;
 pub mod discovery;
+pub mod eviction;
 pub mod http;
 pub mod json;
 pub mod kinds;

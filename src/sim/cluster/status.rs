@@ -1,7 +1,7 @@
 //! Errors as Kubernetes words them: every refusal is a `Status` object whose reason,
 //! code and message clients and people know.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::kinds::Kind;
 
@@ -13,13 +13,16 @@ pub struct ApiError {
     pub reason: &'static str,
     pub message: String,
     pub details: Option<Value>,
+    /// Of the `Status`: a token to go on with.
+    pub metadata: Value,
     /// Seconds, for the `Retry-After` header.
     pub retry_after_s: Option<u32>,
 }
 
 impl ApiError {
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None, retry_after_s: None }
+        let metadata = Value::Object(Map::new());
+        Self { code, reason, message: message.into(), details: None, metadata, retry_after_s: None }
     }
 
     fn about(mut self, kind: Kind, name: &str) -> Self {
@@ -108,6 +111,21 @@ impl ApiError {
         error
     }
 
+    /// A version that is still to come.
+    pub fn too_large_version(asked: u64, newest: u64) -> Self {
+        let text = format!("Too large resource version: {asked}, current: {newest}");
+        let mut error = Self::new(504, "Timeout", text);
+        let cause = json!({"reason": "ResourceVersionTooLarge", "message": "Too large resource version"});
+        error.details = Some(json!({"causes": [cause], "retryAfterSeconds": 1}));
+        error.retry_after_s = Some(1);
+        error
+    }
+
+    /// A list or a watch asked for wrongly.
+    pub fn invalid_options(cause: &str) -> Self {
+        Self::new(422, "Invalid", format!("ListOptions.meta.k8s.io \"\" is invalid: {cause}"))
+    }
+
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(500, "InternalError", format!("Internal error occurred: {}", message.into()))
     }
@@ -115,7 +133,7 @@ impl ApiError {
     /// The `Status` object.
     pub fn to_value(&self) -> Value {
         let mut status = json!({
-            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+            "kind": "Status", "apiVersion": "v1", "metadata": self.metadata, "status": "Failure",
             "message": self.message, "reason": self.reason, "code": self.code,
         });
         if let Some(details) = &self.details {

@@ -2,7 +2,7 @@
 //! log of changes from which watches are served and controllers learn what to look at.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rand::rngs::StdRng;
@@ -101,26 +101,44 @@ impl Store {
         matches: impl Fn(&Object) -> bool,
     ) -> Page {
         let inner = self.lock();
-        let start: Bound<Key> = match (after, namespace) {
-            (Some((ns, name)), _) => Bound::Excluded((ns.into(), name.into())),
-            (None, Some(ns)) => Bound::Included((ns.into(), "".into())),
-            (None, None) => Bound::Unbounded,
-        };
-        let mut objects: Vec<Arc<Object>> = Vec::new();
-        let mut remaining = 0;
-        for ((ns, _), object) in inner.kinds[kind as usize].range((start, Bound::Unbounded)) {
-            if namespace.is_some_and(|wanted| wanted != &**ns) {
-                break;
-            }
-            if matches(object) {
-                if objects.len() >= limit {
-                    remaining += 1;
-                } else {
-                    objects.push(object.clone());
-                }
-            }
+        let objects = inner.kinds[kind as usize].range((start(namespace, after), Bound::Unbounded));
+        let within = objects
+            .map(|(_, object)| object)
+            .take_while(|o| namespace.is_none_or(|wanted| wanted == &*o.namespace));
+        paged(inner.version, within, limit, matches)
+    }
+
+    /// The same at an older version, put together from what is there now and the log of what
+    /// has changed since: a continued list is one of a single instant.
+    ///
+    /// # Errors
+    /// 410 Gone when some of the changes have been compacted away.
+    pub fn page_at(
+        &self,
+        version: u64,
+        kind: Kind,
+        namespace: Option<&str>,
+        after: Option<(&str, &str)>,
+        limit: usize,
+        matches: impl Fn(&Object) -> bool,
+    ) -> Result<Page, ApiError> {
+        let inner = self.lock();
+        let changes = inner.since(version)?.filter(|c| c.last.kind == kind);
+        let range = (start(namespace, after), Bound::Unbounded);
+        let mut then: BTreeMap<&Key, &Arc<Object>> =
+            inner.kinds[kind as usize].range(range.clone()).collect();
+        let changes: Vec<(Key, &Change)> =
+            changes.map(|c| ((c.last.namespace.clone(), c.last.name.clone()), c)).collect();
+        // The newest first, so that the oldest has the last word.
+        for (key, change) in changes.iter().rev().filter(|(key, _)| range.contains(key)) {
+            match &change.before {
+                Some(before) => then.insert(key, before),
+                None => then.remove(key),
+            };
         }
-        Page { version: inner.version, objects, remaining }
+        let within =
+            then.into_values().take_while(|o| namespace.is_none_or(|wanted| wanted == &*o.namespace));
+        Ok(paged(version, within, limit, matches))
     }
 
     /// How many objects of a kind there are.
@@ -240,12 +258,8 @@ impl Store {
     /// 410 Gone when some of them have been compacted away.
     pub fn changes_since(&self, version: u64, kind: Option<Kind>) -> Result<(u64, Vec<Change>), ApiError> {
         let inner = self.lock();
-        if version < inner.compacted {
-            return Err(ApiError::gone(version, inner.compacted));
-        }
-        let from = inner.log.partition_point(|c| c.version <= version);
         let wanted = |c: &&Change| kind.is_none_or(|k| k == c.last.kind);
-        Ok((inner.version, inner.log.range(from..).filter(wanted).cloned().collect()))
+        Ok((inner.version, inner.since(version)?.filter(wanted).cloned().collect()))
     }
 
     /// Forgets the log up to now, as etcd's compaction does.
@@ -261,7 +275,41 @@ impl Store {
     }
 }
 
+/// Where a page begins.
+fn start(namespace: Option<&str>, after: Option<(&str, &str)>) -> Bound<Key> {
+    match (after, namespace) {
+        (Some((ns, name)), _) => Bound::Excluded((ns.into(), name.into())),
+        (None, Some(ns)) => Bound::Included((ns.into(), "".into())),
+        (None, None) => Bound::Unbounded,
+    }
+}
+
+fn paged<'a>(
+    version: u64,
+    objects: impl Iterator<Item = &'a Arc<Object>>,
+    limit: usize,
+    matches: impl Fn(&Object) -> bool,
+) -> Page {
+    let mut page = Page { version, objects: Vec::new(), remaining: 0 };
+    for object in objects.filter(|o| matches(o)) {
+        if page.objects.len() >= limit {
+            page.remaining += 1;
+        } else {
+            page.objects.push(object.clone());
+        }
+    }
+    page
+}
+
 impl Inner {
+    fn since(&self, version: u64) -> Result<impl Iterator<Item = &Change>, ApiError> {
+        if version < self.compacted {
+            return Err(ApiError::gone(version, self.compacted));
+        }
+        let from = self.log.partition_point(|c| c.version <= version);
+        Ok(self.log.range(from..))
+    }
+
     fn put(&mut self, kind: Kind, key: Key, mut tree: Value) -> Arc<Object> {
         self.version += 1;
         json::set(&mut tree, "/metadata", "resourceVersion", self.version.to_string());

@@ -63,12 +63,9 @@ pub fn watch(
     let selector = Selector::parse(kind, request.param("labelSelector"), &fields)?;
     let initial = request.flag("sendInitialEvents");
     if initial && request.param("resourceVersionMatch") != "NotOlderThan" {
-        return Err(ApiError::new(
-            422,
-            "Invalid",
-            "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires \
-             setting resourceVersionMatch to NotOlderThan",
-        ));
+        let cause = "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to \
+                     NotOlderThan";
+        return Err(ApiError::invalid_options(cause));
     }
     let version = version(request.param("resourceVersion"))?;
     let timeout = request.param("timeoutSeconds").parse().map_or(DEFAULT_TIMEOUT, Duration::from_secs);
@@ -99,8 +96,11 @@ pub fn watch(
     Ok(reply::with_type(200, "application/json", body))
 }
 
-/// The version that a watch starts after; 0 without one.
-fn version(asked: &str) -> Result<u64, ApiError> {
+/// The version that is asked for; 0 without one.
+///
+/// # Errors
+/// 400 for what is no version.
+pub fn version(asked: &str) -> Result<u64, ApiError> {
     if asked.is_empty() {
         return Ok(0);
     }

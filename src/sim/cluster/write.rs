@@ -1,19 +1,21 @@
-//! Changes: create, update, patch, delete and `scale`, with the preconditions, conflicts
+//! Changes: create, update, patch and `scale`, with the preconditions, conflicts
 //! and dry runs that clients count on.
 
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::json::{int, list, set, text, time};
-use super::kinds::{KINDS, Kind};
-use super::object::Object;
+use super::json::{int, set, text, time};
+use super::kinds::Kind;
 use super::request::{Request, Target};
-use super::select::Selector;
 use super::status::ApiError;
 use super::store::Store;
-use super::{patch, reply, validate};
+use super::{delete, patch, reply, validate};
 
-fn body(request: &Request) -> Result<Value, ApiError> {
+/// The body as a tree.
+///
+/// # Errors
+/// 400 for what is no object.
+pub fn body(request: &Request) -> Result<Value, ApiError> {
     if request.header("content-type").starts_with("application/vnd.kubernetes.protobuf") {
         return Err(ApiError::unsupported_media_type());
     }
@@ -133,6 +135,7 @@ fn change(
         return Ok(reply::value(200, &tree));
     }
     let object = store.edit(kind, &target.namespace, name, apply)?;
+    delete::finish(store, &object);
     Ok(reply::json(200, object.json().to_string()))
 }
 
@@ -165,124 +168,6 @@ pub fn update(store: &Store, request: &Request, target: &Target) -> Result<Respo
 pub fn patch(store: &Store, request: &Request, target: &Target) -> Result<Response, ApiError> {
     let (kind, content_type) = (target.kind, request.header("content-type").to_owned());
     change(store, request, target, |tree| patch::apply(kind, &content_type, &request.body, tree))
-}
-
-/// `DELETE` of an object.
-///
-/// # Errors
-/// 404, 409 when a precondition does not hold.
-pub fn delete(store: &Store, request: &Request, target: &Target, now_ms: i64) -> Result<Response, ApiError> {
-    let (kind, name) = (target.kind, target.name.as_str());
-    let object = store.get(kind, &target.namespace, name).ok_or_else(|| ApiError::not_found(kind, name))?;
-    let options = delete_options(request)?;
-    delete_one(store, &object, &options, now_ms)?;
-    if kind == Kind::Pod {
-        let left = store.get(kind, &target.namespace, name).unwrap_or(object);
-        return Ok(reply::json(200, left.json().to_string()));
-    }
-    let info = kind.info();
-    let details = json!({"name": name, "group": info.group, "kind": info.plural, "uid": &*object.uid});
-    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
-    Ok(reply::value(200, &status))
-}
-
-/// `DELETE` of a collection.
-///
-/// # Errors
-/// 400 for bad selectors.
-pub fn delete_all(
-    store: &Store,
-    request: &Request,
-    target: &Target,
-    now_ms: i64,
-) -> Result<Response, ApiError> {
-    let selector =
-        Selector::parse(target.kind, request.param("labelSelector"), request.param("fieldSelector"))?;
-    let namespace = (!target.namespace.is_empty()).then_some(target.namespace.as_str());
-    let page = store.page(target.kind, namespace, None, usize::MAX, |o| selector.matches(o));
-    let options = delete_options(request)?;
-    for object in &page.objects {
-        delete_one(store, object, &options, now_ms)?;
-    }
-    let items: Vec<Value> = page.objects.iter().map(|o| (*o.tree()).clone()).collect();
-    let info = target.kind.info();
-    let metadata = json!({"resourceVersion": store.version().to_string()});
-    Ok(reply::value(
-        200,
-        &json!({"kind": format!("{}List", info.kind), "apiVersion": info.api_version(), "metadata": metadata, "items": items}),
-    ))
-}
-
-fn delete_options(request: &Request) -> Result<Value, ApiError> {
-    let mut options = if request.body.is_empty() { json!({}) } else { body(request)? };
-    for key in ["gracePeriodSeconds", "propagationPolicy"] {
-        match request.param(key) {
-            "" => {}
-            number if key == "gracePeriodSeconds" => {
-                options[key] = number.parse::<i64>().unwrap_or(30).into()
-            }
-            word => options[key] = word.into(),
-        }
-    }
-    let dry = request.dry_run()? || list(&options, "/dryRun").iter().any(|d| d == "All");
-    options["dryRun"] = dry.into();
-    Ok(options)
-}
-
-fn delete_one(store: &Store, object: &Object, options: &Value, now_ms: i64) -> Result<(), ApiError> {
-    let (kind, namespace, name) = (object.kind, &object.namespace, &object.name);
-    let uid = text(options, "/preconditions/uid");
-    if !uid.is_empty() && *uid != *object.uid {
-        return Err(ApiError::precondition(kind, name, "UID", uid, &object.uid));
-    }
-    let version = text(options, "/preconditions/resourceVersion");
-    if !version.is_empty() && version != object.version.to_string() {
-        return Err(ApiError::precondition(
-            kind,
-            name,
-            "ResourceVersion",
-            version,
-            &object.version.to_string(),
-        ));
-    }
-    if options["dryRun"] == true {
-        return Ok(());
-    }
-    let policy = text(options, "/propagationPolicy");
-    if policy == "Orphan" || options["orphanDependents"] == true {
-        orphan(store, object);
-    }
-    let tree = object.tree();
-    let grace = int(options, "/gracePeriodSeconds")
-        .or(int(&tree, "/spec/terminationGracePeriodSeconds"))
-        .unwrap_or(30);
-    // A pod that runs is asked to end; its kubelet takes it away.
-    if kind == Kind::Pod && grace > 0 && !matches!(text(&tree, "/status/phase"), "Succeeded" | "Failed") {
-        store.edit(kind, namespace, name, |tree| {
-            set(tree, "/metadata", "deletionTimestamp", time(now_ms + grace * 1_000));
-            set(tree, "/metadata", "deletionGracePeriodSeconds", grace);
-            Ok(())
-        })?;
-    } else {
-        store.remove(kind, namespace, name);
-    }
-    Ok(())
-}
-
-/// Takes the owner reference to `owner` from everything it owns.
-fn orphan(store: &Store, owner: &Object) {
-    for kind in KINDS.iter().filter(|(_, k)| k.namespaced && k.stored).map(|(kind, _)| kind) {
-        for child in
-            store.page(*kind, Some(&owner.namespace), None, usize::MAX, |o| o.owner == owner.uid).objects
-        {
-            let _ = store.edit(*kind, &child.namespace, &child.name, |tree| {
-                if let Some(refs) = tree["metadata"]["ownerReferences"].as_array_mut() {
-                    refs.retain(|r| text(r, "/uid") != &*owner.uid);
-                }
-                Ok(())
-            });
-        }
-    }
 }
 
 /// The `Scale` of a workload.

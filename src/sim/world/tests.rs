@@ -29,7 +29,7 @@ fn play_at(scenario: &str, origin: &str) -> Stage {
     let parts = Parts {
         store: Arc::new(Store::new(7)),
         metrics: Metrics::new(clock),
-        auth: Arc::new(Auth::new("a".to_owned().into(), "b".to_owned().into())),
+        auth: Arc::new(Auth::new("a".to_owned().into(), "b".to_owned().into(), &[])),
         faults: Arc::new(Faults::new(7, clock)),
     };
     parts.metrics.load_rules(crate::sim::server::RULES).unwrap();

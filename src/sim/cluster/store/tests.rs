@@ -66,6 +66,34 @@ fn pages_follow_on_and_stay_in_their_namespace() {
 }
 
 #[test]
+fn a_later_page_is_of_the_same_instant_as_the_first() {
+    let store = Store::new(1);
+    for name in ["a", "b", "c", "d"] {
+        store.create(Kind::Pod, pod(name), 0).unwrap();
+    }
+    let then = store.version();
+    store.remove(Kind::Pod, "shop", "c");
+    store.create(Kind::Pod, pod("bb"), 0).unwrap();
+    for phase in ["Pending", "Running"] {
+        let edit = |v: &mut Value| {
+            json::set(v, "/status", "phase", phase);
+            Ok(())
+        };
+        store.edit(Kind::Pod, "shop", "d", edit).unwrap();
+    }
+    let names = |after: Option<(&str, &str)>| {
+        let page = store.page_at(then, Kind::Pod, Some("shop"), after, 2, |_| true).unwrap();
+        let phase = |o: &Object| json::text(&o.tree(), "/status/phase").to_owned();
+        let names: Vec<_> = page.objects.iter().map(|o| format!("{}{}", o.name, phase(o))).collect();
+        (names.join(" "), page.remaining)
+    };
+    assert_eq!(names(None), ("a b".to_owned(), 2));
+    assert_eq!(names(Some(("shop", "b"))), ("c d".to_owned(), 0));
+    store.compact();
+    assert_eq!(store.page_at(then, Kind::Pod, None, None, 2, |_| true).err().unwrap().code, 410);
+}
+
+#[test]
 fn compaction_is_told() {
     let store = Store::new(1);
     let made = store.create(Kind::Pod, pod("a"), 0).unwrap();

@@ -1,13 +1,9 @@
-//! EndpointSlices and Endpoints: which pods a Service reaches, and how many of a
-//! disruption budget's pods may go.
+//! EndpointSlices and Endpoints: which pods a Service reaches.
 
 use serde_json::{Value, json};
 
-use super::rolling::share;
-use super::set_condition;
-use crate::sim::cluster::json::{int, list, set, strings, text};
+use crate::sim::cluster::json::{list, strings, text};
 use crate::sim::cluster::kinds::Kind;
-use crate::sim::cluster::select::Selector;
 use crate::sim::cluster::status::ApiError;
 use crate::sim::world::{World, make};
 
@@ -77,38 +73,6 @@ impl World {
             for field in fields {
                 old[*field] = tree[*field].clone();
             }
-            Ok(())
-        })?;
-        Ok(())
-    }
-
-    pub(super) fn disruption_budget(&mut self, budget: &Value) -> Result<(), ApiError> {
-        let (namespace, name) = (text(budget, "/metadata/namespace"), text(budget, "/metadata/name"));
-        let selector = Selector::of_workload(&budget["spec"]["selector"]);
-        let pods =
-            self.parts.store.page(Kind::Pod, Some(namespace), None, usize::MAX, |o| selector.matches(o));
-        let expected = pods.objects.iter().filter(|p| !self.is_going(p)).count() as i64;
-        let healthy = pods.objects.iter().filter(|p| self.is_ready(p)).count() as i64;
-        let desired = match (&budget["spec"]["minAvailable"], &budget["spec"]["maxUnavailable"]) {
-            (Value::Null, most) => expected - share(most, expected, true, 0),
-            (least, _) => share(least, expected, true, 0),
-        };
-        let allowed = (healthy - desired).max(0);
-        let now = self.now_ms;
-        self.parts.store.edit(Kind::PodDisruptionBudget, namespace, name, |tree| {
-            let fields = [
-                ("expectedPods", expected),
-                ("currentHealthy", healthy),
-                ("desiredHealthy", desired),
-                ("disruptionsAllowed", allowed),
-                ("observedGeneration", int(tree, "/metadata/generation").unwrap_or(1)),
-            ];
-            for (field, n) in fields {
-                set(tree, "/status", field, n);
-            }
-            let (status, reason) =
-                if allowed > 0 { ("True", "SufficientPods") } else { ("False", "InsufficientPods") };
-            set_condition(tree, "DisruptionAllowed", status, reason, "", now);
             Ok(())
         })?;
         Ok(())

@@ -6,6 +6,7 @@ mod certificate;
 mod cronjob;
 mod daemonset;
 mod deployment;
+mod disruption;
 mod endpoints;
 mod garbage;
 mod hpa;
@@ -24,6 +25,7 @@ use serde_json::{Value, json};
 use super::World;
 use super::cast::Past;
 use super::pod::PodRun;
+use crate::sim::cluster::delete::{begin, is_going};
 use crate::sim::cluster::json::{int, list, set, text, time};
 use crate::sim::cluster::kinds::Kind;
 use crate::sim::cluster::object::Object;
@@ -124,6 +126,7 @@ impl World {
             return;
         };
         let result = match kind {
+            _ if is_going(&object.tree()) => self.go_on_deleting(&object),
             Kind::Deployment => self.deployment(key, &object.tree()),
             Kind::ReplicaSet => self.replica_set(&object.tree()),
             Kind::StatefulSet => self.stateful_set(&object.tree()),
@@ -165,18 +168,16 @@ impl World {
     fn is_going(&self, pod: &Object) -> bool {
         match self.run_of(pod) {
             Some(run) => run.terminating(),
-            None => !text(&pod.tree(), "/metadata/deletionTimestamp").is_empty(),
+            None => is_going(&pod.tree()),
         }
     }
 
     /// Asks a pod to end, as a DELETE would.
     pub(super) fn ask_pod_to_end(&mut self, pod: &Object) {
-        let now = time(self.now_ms + 30_000);
+        let now_ms = self.now_ms;
         let _ = self.parts.store.edit(Kind::Pod, &pod.namespace, &pod.name, |tree| {
-            if text(tree, "/metadata/deletionTimestamp").is_empty() {
-                set(tree, "/metadata", "deletionTimestamp", now);
-                set(tree, "/metadata", "deletionGracePeriodSeconds", 30);
-            }
+            let grace = int(tree, "/spec/terminationGracePeriodSeconds").unwrap_or(30);
+            begin(tree, grace, false, now_ms);
             Ok(())
         });
     }
