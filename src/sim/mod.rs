@@ -11,6 +11,7 @@
 
 pub mod clock;
 pub mod cluster;
+pub mod container;
 pub mod fault;
 pub mod metrics;
 pub mod redis;

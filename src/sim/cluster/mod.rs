@@ -14,7 +14,7 @@ mod logs;
 pub mod object;
 mod patch;
 pub mod pod_status;
-mod proxy;
+pub mod proxy;
 pub mod reply;
 pub mod request;
 pub mod select;
