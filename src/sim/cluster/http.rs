@@ -17,7 +17,7 @@ use super::kinds::Kind;
 use super::request::{Request, Target, parse_query};
 use super::status::ApiError;
 use super::store::Store;
-use super::{control, delete, discovery, eviction, list, logs, proxy, reply, usage, watch, write};
+use super::{control, delete, discovery, eviction, list, logs, proxy, reply, stream, usage, watch, write};
 use crate::sim::clock::Clock;
 use crate::sim::fault::{Faults, Verdict};
 use crate::sim::redis::Redis;
@@ -97,7 +97,7 @@ impl Api {
     }
 
     async fn answer(self: &Arc<Self>, raw: axum::extract::Request) -> Response {
-        let (parts, body) = raw.into_parts();
+        let (mut parts, body) = raw.into_parts();
         let authorization =
             parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let Some(user) = self.auth.user(authorization) else {
@@ -116,6 +116,7 @@ impl Api {
             headers: parts.headers,
             body,
             user: user.to_owned(),
+            upgrade: Mutex::new(parts.extensions.remove()),
         };
         let target = Target::parse(&request.path);
         let result = match &target {
@@ -223,6 +224,9 @@ impl Api {
             }
             ("eviction", "create") if target.kind == Kind::Pod => {
                 eviction::evict(store, request, target, now_ms)
+            }
+            ("attach" | "exec" | "portforward", "get" | "create") if target.kind == Kind::Pod => {
+                stream::answer(self, request, target)
             }
             ("log", "get") if target.kind == Kind::Pod => logs::log(self, request, target),
             ("proxy", _) if target.kind == Kind::Service => proxy::pass(self, request, target).await,

@@ -20,6 +20,7 @@ pub mod request;
 pub mod select;
 pub mod status;
 pub mod store;
+pub mod stream;
 pub mod table;
 mod usage;
 mod validate;
