@@ -136,7 +136,10 @@ pub fn xargs(shell: &mut Shell, args: &[String], stdin: &[u8]) -> Output {
                 at += 1;
                 most = args.get(at).and_then(|n| n.parse().ok()).unwrap_or(most).clamp(1, XARGS_MOST);
             }
-            _ => {}
+            glued => {
+                let n = glued.strip_prefix("-n").or_else(|| glued.strip_prefix("-L"));
+                most = n.and_then(|n| n.parse().ok()).unwrap_or(most).clamp(1, XARGS_MOST);
+            }
         }
         at += 1;
     }

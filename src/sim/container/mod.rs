@@ -23,6 +23,7 @@ use serde_json::Value;
 
 use super::cluster::http::Api;
 use super::cluster::json::{list, text};
+use super::world::cache::catalogue::mix;
 use super::world::physics::deployment_of;
 use super::world::pod::{PodRun, fnv};
 
@@ -151,7 +152,8 @@ impl Container {
 
     /// An id as the runtime gives one, of 64 hexadecimal digits.
     pub fn runtime_id(&self, salt: &str) -> String {
-        let part = |n: u32| format!("{:016x}", fnv(&format!("{}/{}/{salt}/{n}", self.run.uid, self.name)));
+        let seed = fnv(&format!("{}/{}/{salt}", self.run.uid, self.name));
+        let part = |n: u64| format!("{:016x}", mix(seed.wrapping_add(n)));
         (0..4).map(part).collect()
     }
 }

@@ -7,6 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
+use super::websocket::end;
+
 const PIPE_BYTES: usize = 64 * 1024;
 const CHUNK_BYTES: usize = 32 * 1024;
 
@@ -26,7 +28,7 @@ where
                     return;
                 }
             }
-            let _ = sink.close().await;
+            let _ = sink.send(end()).await;
         };
         let into = async {
             while let Some(Ok(got)) = source.next().await {

@@ -7,7 +7,9 @@ use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
 
 use super::exec::{Exec, Process, status};
 
@@ -38,6 +40,11 @@ pub fn message(channel: u8, bytes: &[u8]) -> Message {
     Message::Binary(all.into())
 }
 
+/// What ends a connection well; some clients take an end without a code for a failure.
+pub fn end() -> Message {
+    Message::Close(Some(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() }))
+}
+
 /// Runs a command and carries its input and output.
 pub async fn exec<S>(socket: WebSocketStream<S>, exec: Exec, version: u8)
 where
@@ -66,7 +73,7 @@ where
         if let Ok(ended) = ended.await {
             let _ = sink.send(message(ERROR, status(&ended).to_string().as_bytes())).await;
         }
-        let _ = sink.close().await;
+        let _ = sink.send(end()).await;
     };
     tokio::select! {
         () = write => {}

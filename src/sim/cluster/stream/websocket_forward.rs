@@ -9,7 +9,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::forward::{Forward, Pipe};
-use super::websocket::message;
+use super::websocket::{end, message};
 
 const CHUNK_BYTES: usize = 32 * 1024;
 
@@ -49,7 +49,7 @@ where
                 return;
             }
         }
-        let _ = sink.close().await;
+        let _ = sink.send(end()).await;
     };
     tokio::select! {
         () = write => {}
