@@ -15,19 +15,23 @@ use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::clock::Clock;
 use super::cluster::auth::{ADMIN, Auth, VIEWER};
 use super::cluster::http::{self, Api, RequestRecord};
+use super::cluster::kinds::Kind;
 use super::cluster::reply;
 use super::cluster::status::ApiError;
 use super::cluster::store::Store;
 use super::fault::{Fault, Faults};
 use super::metrics::{Metrics, RuleError};
+use super::redis::{self, Redis};
 use super::scenario::Scenario;
 use super::tls::TlsListener;
+use super::world::cast::SHOP;
 use super::world::{Parts, World};
 
 /// The alert rules that the simulated Prometheus evaluates.
@@ -65,18 +69,20 @@ pub enum SimError {
 
 /// A running simulation. Dropping it stops it.
 pub struct Sim {
-    api: Arc<Api>,
+    pub(super) api: Arc<Api>,
     kube: SocketAddr,
     /// PEM; the API server's own authority.
     certificate: String,
     prometheus: SocketAddr,
     alertmanager: SocketAddr,
+    redis: SocketAddr,
+    redis_password: SecretString,
     admin: SecretString,
     viewer: SecretString,
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Starts the simulation: three sockets on loopback and the world behind them.
+/// Starts the simulation: four sockets on loopback and the world behind them.
 ///
 /// # Errors
 /// When no socket can be had.
@@ -97,12 +103,17 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
     })
     .await
     .map_err(|e| ApiError::internal(e.to_string()))??;
+    let world = Arc::new(Mutex::new(world));
+    let (redis_password, redis_viewer) = (token("c"), token("d"));
+    parts.store.create(Kind::Secret, cache_secret(&redis_password, &redis_viewer), origin_ms)?;
+    let redis = Arc::new(Redis::new(world.clone(), clock, redis_password.clone(), redis_viewer));
     let api = Arc::new(Api {
         store: parts.store,
         clock,
         auth: parts.auth,
         faults: parts.faults,
-        world: Arc::new(Mutex::new(world)),
+        world,
+        redis: redis.clone(),
         prometheus: parts.metrics.prometheus(),
         alertmanager: parts.metrics.alertmanager(),
         requests: Mutex::new(VecDeque::new()),
@@ -113,13 +124,24 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
     spawn(listener, http::router(api.clone()), &mut tasks);
     let prometheus = serve(guarded(api.clone(), api.prometheus.clone()), &mut tasks).await?;
     let alertmanager = serve(guarded(api.clone(), api.alertmanager.clone()), &mut tasks).await?;
-    Ok(Sim { api, kube, certificate, prometheus, alertmanager, admin, viewer, tasks })
+    let (redis, listening) = redis::listen(redis).await?;
+    tasks.push(listening);
+    Ok(Sim { api, kube, certificate, prometheus, alertmanager, redis, redis_password, admin, viewer, tasks })
 }
 
 /// A token that nobody else on the machine can guess, whatever the seed.
 fn token(salt: &str) -> SecretString {
     let mut rng = StdRng::from_rng(&mut rand::rng());
     format!("sim-{salt}{:016x}{:016x}", rng.random::<u64>(), rng.random::<u64>()).into()
+}
+
+/// Where the cache's pods and whoever may look for it find the passwords.
+fn cache_secret(password: &SecretString, viewer: &SecretString) -> Value {
+    let encoded = |s: &SecretString| base64::engine::general_purpose::STANDARD.encode(s.expose_secret());
+    json!({
+        "metadata": {"name": "cache-auth", "namespace": SHOP, "uid": "5ec2e7ca-c4e0-4a17-a001-000000000001"},
+        "type": "Opaque", "data": {"password": encoded(password), "viewer-password": encoded(viewer)},
+    })
 }
 
 /// Lets the world follow the clock, and answer at once when a client has changed something.
@@ -182,6 +204,12 @@ impl Sim {
 
     pub fn alertmanager_url(&self) -> String {
         format!("http://{}", self.alertmanager)
+    }
+
+    /// The cache's master, with the password that was made at the start. The user is named
+    /// because redis-cli takes none for an empty name.
+    pub fn redis_url(&self) -> SecretString {
+        format!("redis://default:{}@{}/0", self.redis_password.expose_secret(), self.redis).into()
     }
 
     /// The bearer token of the first context's user, for all three sockets.

@@ -49,6 +49,7 @@ fn sub_verbs(sub: &str) -> Value {
     match sub {
         "eviction" => json!(["create"]),
         "log" => json!(["get"]),
+        "attach" | "exec" | "portforward" => json!(["create", "get"]),
         "proxy" => json!(["create", "delete", "get", "patch", "update"]),
         _ => json!(["get", "patch", "update"]),
     }

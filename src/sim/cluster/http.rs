@@ -17,11 +17,12 @@ use super::request::{Request, Target, parse_query};
 use super::status::ApiError;
 use super::store::Store;
 use super::{
-    autoscaling_v1, control, delete, discovery, eviction, list, logs, openapi, proxy, reply, scale, usage,
-    watch, write,
+    autoscaling_v1, control, delete, discovery, eviction, list, logs, openapi, proxy, reply, scale, stream,
+    usage, watch, write,
 };
 use crate::sim::clock::Clock;
 use crate::sim::fault::{Faults, Verdict};
+use crate::sim::redis::Redis;
 use crate::sim::world::World;
 
 /// `etcd`'s default limit for a request is 1.5 MiB; the API server's for a body is 3 MiB.
@@ -50,6 +51,7 @@ pub struct Api {
     pub world: Arc<Mutex<World>>,
     pub prometheus: Router,
     pub alertmanager: Router,
+    pub redis: Arc<Redis>,
     pub requests: Mutex<VecDeque<RequestRecord>>,
 }
 
@@ -97,7 +99,7 @@ impl Api {
     }
 
     async fn answer(self: &Arc<Self>, raw: axum::extract::Request) -> Response {
-        let (parts, body) = raw.into_parts();
+        let (mut parts, body) = raw.into_parts();
         let authorization =
             parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let Some(user) = self.auth.user(authorization) else {
@@ -116,6 +118,7 @@ impl Api {
             headers: parts.headers,
             body,
             user: user.to_owned(),
+            upgrade: Mutex::new(parts.extensions.remove()),
         };
         let v1 = request.path.starts_with("/apis/autoscaling/v1/");
         if v1 && let Err(error) = autoscaling(&mut request) {
@@ -231,6 +234,9 @@ impl Api {
             }
             ("eviction", "create") if target.kind == Kind::Pod => {
                 eviction::evict(store, request, target, now_ms)
+            }
+            ("attach" | "exec" | "portforward", "get" | "create") if target.kind == Kind::Pod => {
+                stream::answer(self, request, target)
             }
             ("log", "get") if target.kind == Kind::Pod => logs::log(self, request, target),
             ("proxy", _) if target.kind == Kind::Service => proxy::pass(self, request, target).await,

@@ -123,7 +123,7 @@ impl World {
         run.state = State::Running { since_ms: now };
         run.leaked = 0.0;
         run.warm = 0.0;
-        run.poisoned = false;
+        run.poison = 0.0;
         let is_job = run.owner.0 == "Job";
         run.ready_at_ms = Some(now + if is_job { 1_000 } else { ready_after });
         let containers = run.containers.clone();

@@ -4,6 +4,7 @@
 //! for and writes what became of it, so whatever a client changes takes effect. Time is
 //! given from outside ([`World::step`]), so that a test can play an hour at once.
 
+pub mod cache;
 pub mod cast;
 pub mod controllers;
 pub mod cron;
@@ -70,6 +71,7 @@ pub struct World {
     /// How many pods of each bad image have been started.
     bad_starts: HashMap<String, usize>,
     physics: physics::Physics,
+    cache: cache::Cache,
     series: series::Series,
     events: events::Book,
     autoscaler: controllers::Autoscaler,
@@ -112,6 +114,7 @@ impl World {
             leaks: HashMap::new(),
             bad_starts: HashMap::new(),
             physics: physics::Physics::new(seed, origin_ms),
+            cache: cache::Cache::new(seed),
             series: series::Series::default(),
             events: events::Book::default(),
             autoscaler: controllers::Autoscaler::default(),
@@ -205,16 +208,6 @@ impl World {
     /// A whole number in `low..=high`.
     fn between(&mut self, low: i64, high: i64) -> i64 {
         self.rng.random_range(low..=high)
-    }
-
-    /// Empties the cache: what is wrong is gone, and what is right has to be read anew.
-    pub fn flush_cache(&mut self) {
-        for run in
-            self.pods.values_mut().filter(|p| p.owner == ("StatefulSet".to_owned(), "cache".to_owned()))
-        {
-            run.warm = 0.0;
-            run.poisoned = false;
-        }
     }
 
     /// The pod as its kubelet sees it, if it is one that is played.

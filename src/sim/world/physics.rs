@@ -22,7 +22,7 @@ const WARM_HITS: f64 = 0.94;
 const COLD_HITS: f64 = 0.25;
 const POISONED_HITS: f64 = 0.33;
 /// An emptied cache is mostly warm again after two of these.
-const WARM_UP_S: f64 = 75.0;
+pub const WARM_UP_S: f64 = 75.0;
 /// Share of requests that fail while all of the cache is poisoned.
 const POISON_ERRORS: f64 = 0.03;
 /// Share of requests that fail on the best of days.
@@ -253,7 +253,7 @@ impl World {
             bad_errors: errors / count,
             bad_latency: (latency / count).max(1.0),
             hits,
-            poisoned: cache.iter().filter(|p| p.poisoned).count() as f64 / shards,
+            poisoned: cache.iter().map(|p| p.poison).sum::<f64>() / shards,
         }
     }
 
@@ -303,7 +303,8 @@ pub fn deployment_of(run: &PodRun) -> &str {
 }
 
 pub fn hit_ratio(run: &PodRun) -> f64 {
-    if run.poisoned { POISONED_HITS } else { COLD_HITS + (WARM_HITS - COLD_HITS) * run.warm }
+    let sound = COLD_HITS + (WARM_HITS - COLD_HITS) * run.warm;
+    sound + (POISONED_HITS.min(sound) - sound) * run.poison
 }
 
 /// A number in -1..1 of its own for each pod.

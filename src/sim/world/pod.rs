@@ -74,8 +74,8 @@ pub struct PodRun {
     pub retry_at_ms: i64,
     /// How warm a cache's memory is: 0 (just started) to 1.
     pub warm: f64,
-    /// Whether a cache's memory holds wrong entries.
-    pub poisoned: bool,
+    /// Share of a cache's broken entries that are still in its memory.
+    pub poison: f64,
     /// Crashes in a row; a container that has run for ten minutes starts anew at 0.
     pub level: u32,
     /// Whether this pod of a bad image crashes; decided at its first start.
@@ -128,7 +128,7 @@ impl PodRun {
             leaked: 0.0,
             retry_at_ms: 0,
             warm: 1.0,
-            poisoned: false,
+            poison: 0.0,
             level: 0,
             crasher: None,
             owner: owner(tree),

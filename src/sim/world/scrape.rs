@@ -51,7 +51,7 @@ impl World {
     }
 
     /// `RETENTION_DAYS` of the full backup as its CronJob has it now.
-    fn retention_days(&self) -> f64 {
+    pub fn retention_days(&self) -> f64 {
         let Some(object) = self.parts.store.get(Kind::CronJob, SHOP, "backup-full") else { return 0.0 };
         let tree = object.tree();
         let containers = list(&tree, "/spec/jobTemplate/spec/template/spec/containers");

@@ -76,6 +76,11 @@ impl Traffic {
         self.misses += 2.0 * flow.rps * (1.0 - flow.hits) * dt_s;
     }
 
+    /// Reads of the cache so far: answered from it, and not.
+    pub fn reads(&self) -> (f64, f64) {
+        (self.hits, self.misses)
+    }
+
     /// Requests of a service so far: all, and those answered with 5xx.
     #[cfg(test)]
     pub fn requests(&self, service: &str) -> (f64, f64) {
