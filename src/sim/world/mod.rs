@@ -10,6 +10,7 @@ pub mod controllers;
 pub mod cron;
 mod events;
 mod history;
+mod images;
 mod kubelet;
 pub mod logs;
 pub mod make;
