@@ -95,6 +95,7 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
         metrics: Metrics::new(clock),
         auth: Arc::new(Auth::new(admin.clone(), viewer.clone(), &options.scenario.rights)),
         faults: Arc::new(Faults::new(options.seed, clock)),
+        served: Arc::default(),
     };
     parts.metrics.load_rules(RULES)?;
     let own = parts.clone();
@@ -112,6 +113,7 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
         clock,
         auth: parts.auth,
         faults: parts.faults,
+        served: parts.served,
         world,
         redis: redis.clone(),
         prometheus: parts.metrics.prometheus(),

@@ -14,6 +14,7 @@ use percent_encoding::percent_decode_str;
 use super::auth::{Auth, attributes};
 use super::kinds::Kind;
 use super::request::{Request, Target, parse_query};
+use super::served::{Call, Served};
 use super::status::ApiError;
 use super::store::Store;
 use super::{
@@ -48,6 +49,7 @@ pub struct Api {
     pub clock: Clock,
     pub auth: Arc<Auth>,
     pub faults: Arc<Faults>,
+    pub served: Arc<Served>,
     pub world: Arc<Mutex<World>>,
     pub prometheus: Router,
     pub alertmanager: Router,
@@ -61,8 +63,9 @@ pub fn router(api: Arc<Api>) -> Router {
 }
 
 async fn serve(State(api): State<Arc<Api>>, raw: axum::extract::Request) -> Response {
-    let verdict =
-        if raw.uri().path().starts_with("/_sim/") { Verdict::Pass } else { api.faults.judge().await };
+    let call = Call::of(raw.method(), raw.uri());
+    let control = raw.uri().path().starts_with("/_sim/");
+    let verdict = if control { Verdict::Pass } else { api.faults.judge().await };
     let mut response = match verdict {
         Verdict::Pass => api.answer(raw).await,
         Verdict::TooMany { retry_after_s } => reply::error(&ApiError::too_many_requests(retry_after_s)),
@@ -76,6 +79,9 @@ async fn serve(State(api): State<Arc<Api>>, raw: axum::extract::Request) -> Resp
             )
         }
     };
+    if !control && verdict != Verdict::Cut {
+        api.served.count(Call { code: response.status().as_u16(), ..call });
+    }
     let date = api.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     if let Ok(date) = HeaderValue::from_str(&date) {
         response.headers_mut().insert(header::DATE, date);

@@ -29,6 +29,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::cluster::auth::Auth;
+use super::cluster::served::Served;
 use super::cluster::status::ApiError;
 use super::cluster::store::Store;
 use super::fault::Faults;
@@ -52,6 +53,7 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     pub auth: Arc<Auth>,
     pub faults: Arc<Faults>,
+    pub served: Arc<Served>,
 }
 
 /// The world.

@@ -31,6 +31,7 @@ fn play_at(scenario: &str, origin: &str) -> Stage {
         metrics: Metrics::new(clock),
         auth: Arc::new(Auth::new("a".to_owned().into(), "b".to_owned().into(), &[])),
         faults: Arc::new(Faults::new(7, clock)),
+        served: Arc::default(),
     };
     parts.metrics.load_rules(crate::sim::server::RULES).unwrap();
     let scenario = Scenario::named(scenario).unwrap();
