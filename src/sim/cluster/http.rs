@@ -10,14 +10,16 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, Method, header};
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 
 use super::auth::{Auth, attributes};
 use super::kinds::Kind;
 use super::request::{Request, Target, parse_query};
 use super::status::ApiError;
 use super::store::Store;
-use super::{control, delete, discovery, eviction, list, logs, proxy, reply, stream, usage, watch, write};
+use super::{
+    autoscaling_v1, control, delete, discovery, eviction, list, logs, openapi, proxy, reply, scale, stream,
+    usage, watch, write,
+};
 use crate::sim::clock::Clock;
 use crate::sim::fault::{Faults, Verdict};
 use crate::sim::redis::Redis;
@@ -108,7 +110,7 @@ impl Api {
             return reply::error(&ApiError::new(413, "RequestEntityTooLarge", text));
         };
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
-        let request = Request {
+        let mut request = Request {
             method: parts.method,
             path: percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned(),
             query: parse_query(&raw_query),
@@ -118,6 +120,10 @@ impl Api {
             user: user.to_owned(),
             upgrade: Mutex::new(parts.extensions.remove()),
         };
+        let v1 = request.path.starts_with("/apis/autoscaling/v1/");
+        if v1 && let Err(error) = autoscaling(&mut request) {
+            return reply::error(&error);
+        }
         let target = Target::parse(&request.path);
         let result = match &target {
             Some(target) => self.resource(&request, target).await,
@@ -125,6 +131,9 @@ impl Api {
             None => self.other(&request),
         };
         let response = result.unwrap_or_else(|e| reply::error(&e));
+        let response = if v1 { reply::edited(response, autoscaling_v1::from_stored).await } else { response };
+        let response = reply::negotiated(request.header("accept"), response).await;
+        let response = reply::compressed(request.header("accept-encoding"), response).await;
         self.record(&request, target.as_ref(), response.status().as_u16());
         response
     }
@@ -171,6 +180,9 @@ impl Api {
             "/version" => return Ok(reply::value(200, &discovery::version())),
             _ => {}
         }
+        if let Some(found) = openapi::answer(path) {
+            return Ok(reply::value(200, &found));
+        }
         let aggregated = request.header("accept").contains("as=APIGroupDiscoveryList");
         let found = discovery::answer(path, aggregated).ok_or_else(ApiError::no_such_path)?;
         let content_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
@@ -185,9 +197,7 @@ impl Api {
         if request.method != Method::POST {
             return Err(ApiError::method_not_allowed());
         }
-        let body: Value = serde_json::from_slice(&request.body).map_err(|e| {
-            ApiError::bad_request(format!("couldn't get version/kind; json parse error: {e}"))
-        })?;
+        let body = write::body(request)?;
         let answer = self.auth.review(plural, &request.user, &body).ok_or_else(ApiError::no_such_path)?;
         Ok(reply::value(201, &answer))
     }
@@ -215,12 +225,12 @@ impl Api {
             ("", "get") if request.flag("watch") => watch::watch(store, &self.faults, request, target),
             ("" | "status", "get") => self.get(request, target, now_ms),
             ("", "create") if !named => write::create(store, request, target, now_ms),
-            ("" | "status", "update") if named => write::update(store, request, target),
-            ("" | "status", "patch") if named => write::patch(store, request, target),
+            ("" | "status", "update") if named => write::update(store, request, target, now_ms),
+            ("" | "status", "patch") if named => write::patch(store, request, target, now_ms),
             ("", "delete") => delete::delete(store, request, target, now_ms),
             ("", "deletecollection") => delete::delete_all(store, request, target, now_ms),
             ("scale", "get" | "update" | "patch") if scalable(target.kind) => {
-                write::scale(store, request, target, verb)
+                scale::scale(store, request, target, verb, now_ms)
             }
             ("eviction", "create") if target.kind == Kind::Pod => {
                 eviction::evict(store, request, target, now_ms)
@@ -248,6 +258,22 @@ impl Api {
         }
         Ok(reply::json(200, object.json().to_string()))
     }
+}
+
+/// Takes a request for `autoscaling/v1` to the version that is stored.
+fn autoscaling(request: &mut Request) -> Result<(), ApiError> {
+    request.path = request.path.replacen("/v1/", "/v2/", 1);
+    if request.body.is_empty() {
+        return Ok(());
+    }
+    let json_patch = request.header("content-type").starts_with("application/json-patch");
+    let mut tree = if json_patch { return Ok(()) } else { write::body(request)? };
+    autoscaling_v1::to_stored(&mut tree);
+    request.body = tree.to_string().into();
+    if request.header("content-type").starts_with(super::schema::encode::MEDIA) {
+        request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Ok(())
 }
 
 /// The kinds that have `spec.replicas` behind `/scale`.

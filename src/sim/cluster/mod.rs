@@ -1,7 +1,9 @@
 //! The Kubernetes API of the simulated cluster: one object store, one set of generic
 //! handlers, and a table of kinds.
 
+mod apply;
 pub mod auth;
+mod autoscaling_v1;
 mod control;
 pub mod delete;
 pub mod discovery;
@@ -11,12 +13,16 @@ pub mod json;
 pub mod kinds;
 pub mod list;
 mod logs;
+mod managers;
 pub mod object;
+mod openapi;
 mod patch;
 pub mod pod_status;
 pub mod proxy;
 pub mod reply;
 pub mod request;
+mod scale;
+pub mod schema;
 pub mod select;
 pub mod status;
 pub mod store;
