@@ -228,10 +228,8 @@ fn answer(c: &Container, database: &str, statement: &str) -> Result<Table, Strin
         right: true,
     };
     let now = || c.api.clock.now().strftime("%Y-%m-%d %H:%M:%S%.6f+00").to_string();
-    if let Some(rest) = asked.strip_prefix("select state,count(*) from pg_stat_activity") {
-        if rest.contains("group by") {
-            return Ok(by_state(vec![("active", active), ("idle", idle)]));
-        }
+    if asked.starts_with("select state,count(*) from pg_stat_activity group by") {
+        return Ok(by_state(vec![("active", active), ("idle", idle)]));
     }
     if let Some(rest) = asked.strip_prefix("select count(*) from pg_stat_activity") {
         return Ok(Table::one(

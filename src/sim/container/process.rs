@@ -186,12 +186,14 @@ async fn at_terminal(container: &Container, mut sits: Sits, mut io: Io) -> i32 {
     let prompt = |sits: &Sits| Output::text(sits.prompt(container));
     io.write(true, &prompt(&sits)).await;
     while let Some(bytes) = io.read().await {
-        let (shown, typed) = terminal.feed(&bytes);
-        if !shown.is_empty() && io.out.send((false, Bytes::from(shown))).await.is_err() {
-            return 129;
-        }
-        for one in typed {
+        for one in terminal.feed(&bytes) {
             let (out, over) = match one {
+                Typed::Echo(shown) => {
+                    if io.out.send((false, Bytes::from(shown))).await.is_err() {
+                        return 129;
+                    }
+                    continue;
+                }
                 Typed::Line(line) => sits.line(&line),
                 Typed::Interrupt => (Output::default(), None),
                 Typed::End => (Output::text("exit\n"), Some(0)),

@@ -52,7 +52,7 @@ impl From<ApiError> for Refusal {
 /// What the stream is for.
 enum Work {
     Exec(Exec),
-    Forward(Forward),
+    Forward(Box<Forward>),
 }
 
 /// Answers a request for a stream of a pod.
@@ -77,7 +77,7 @@ fn start(api: &Arc<Api>, request: &Request, target: &Target) -> Result<Response,
     let pod = api.store.get(Kind::Pod, &target.namespace, &target.name);
     let pod = pod.ok_or_else(|| ApiError::not_found(Kind::Pod, &target.name))?.tree();
     let work = match target.subresource.as_str() {
-        "portforward" => Work::Forward(Forward::of(api, request, target, &pod)?),
+        "portforward" => Work::Forward(Box::new(Forward::of(api, request, target, &pod)?)),
         kind => Work::Exec(Exec::of(api, request, target, &pod, kind == "attach")?),
     };
     let forwards = matches!(work, Work::Forward(_));
@@ -104,16 +104,16 @@ where
             websocket::exec(websocket::accept(io).await, exec, agreed.version).await;
         }
         (Transport::WebSocket, Work::Forward(forward)) => {
-            websocket_forward::serve(websocket::accept(io).await, forward).await;
+            websocket_forward::serve(websocket::accept(io).await, *forward).await;
         }
         (Transport::Tunnel, Work::Forward(forward)) => {
             let (inner, pump) = tunnel::open(websocket::accept(io).await);
-            tokio::join!(spdy_forward::serve(inner, forward), pump);
+            tokio::join!(spdy_forward::serve(inner, *forward), pump);
         }
         (Transport::Spdy | Transport::Tunnel, Work::Exec(exec)) => {
             spdy_exec::serve(io, exec, agreed.version).await
         }
-        (Transport::Spdy, Work::Forward(forward)) => spdy_forward::serve(io, forward).await,
+        (Transport::Spdy, Work::Forward(forward)) => spdy_forward::serve(io, *forward).await,
     }
 }
 

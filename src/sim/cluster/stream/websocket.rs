@@ -1,7 +1,5 @@
 //! A command over a WebSocket: one byte of each message says which channel it is for.
 
-use std::future::Future;
-
 use axum::body::Bytes;
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -82,29 +80,27 @@ where
 }
 
 /// Ends when the client has gone.
-fn read<S>(mut source: S, mut stdin: Option<mpsc::Sender<Bytes>>, version: u8) -> impl Future<Output = ()>
+async fn read<S>(mut source: S, mut stdin: Option<mpsc::Sender<Bytes>>, version: u8)
 where
     S: StreamExt<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
 {
-    async move {
-        while let Some(Ok(got)) = source.next().await {
-            let Message::Binary(bytes) = got else {
-                if got.is_close() {
-                    return;
-                }
-                continue;
-            };
-            match bytes.split_first() {
-                Some((&STDIN, data)) if !data.is_empty() => {
-                    if let Some(pipe) = &stdin {
-                        // A command that does not read is none of the client's concern.
-                        let _ = pipe.send(Bytes::copy_from_slice(data)).await;
-                    }
-                }
-                Some((&CLOSE, [STDIN, ..])) if version >= 5 => stdin = None,
-                // Sizes of the terminal, and what nobody listens to.
-                _ => {}
+    while let Some(Ok(got)) = source.next().await {
+        let Message::Binary(bytes) = got else {
+            if got.is_close() {
+                return;
             }
+            continue;
+        };
+        match bytes.split_first() {
+            Some((&STDIN, data)) if !data.is_empty() => {
+                if let Some(pipe) = &stdin {
+                    // A command that does not read is none of the client's concern.
+                    let _ = pipe.send(Bytes::copy_from_slice(data)).await;
+                }
+            }
+            Some((&CLOSE, [STDIN, ..])) if version >= 5 => stdin = None,
+            // Sizes of the terminal, and what nobody listens to.
+            _ => {}
         }
     }
 }
