@@ -90,11 +90,12 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
     let (admin, viewer) = (token("a"), token("b"));
     let origin_ms = options.origin.as_millisecond();
     let clock = Clock::new(options.origin, options.speed);
+    let faults = Arc::new(Faults::new(options.seed, clock));
     let parts = Parts {
         store: Arc::new(Store::new(options.seed)),
         metrics: Metrics::new(clock),
-        auth: Arc::new(Auth::new(admin.clone(), viewer.clone(), &options.scenario.rights)),
-        faults: Arc::new(Faults::new(options.seed, clock)),
+        auth: Arc::new(Auth::new(admin.clone(), viewer.clone(), &options.scenario.rights, faults.clone())),
+        faults,
         served: Arc::default(),
     };
     parts.metrics.load_rules(RULES)?;

@@ -82,7 +82,17 @@ async fn serve(State(api): State<Arc<Api>>, raw: axum::extract::Request) -> Resp
     if !control && verdict != Verdict::Cut {
         api.served.count(Call { code: response.status().as_u16(), ..call });
     }
-    let date = api.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Some(pause) = api.faults.stalls_body() {
+        response = reply::stalled(response, pause).await;
+    }
+    let skew = jiff::SignedDuration::from_secs(api.faults.current().skew_s);
+    let date = api
+        .clock
+        .now()
+        .saturating_add(skew)
+        .unwrap_or(api.clock.now())
+        .strftime("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string();
     if let Ok(date) = HeaderValue::from_str(&date) {
         response.headers_mut().insert(header::DATE, date);
     }
@@ -108,9 +118,14 @@ impl Api {
         let (mut parts, body) = raw.into_parts();
         let authorization =
             parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let Some(user) = self.auth.user(authorization) else {
+        let fault = self.faults.current();
+        let control = parts.uri.path().starts_with("/_sim/");
+        let Some(user) = self.auth.user(authorization).filter(|_| control || !fault.expired_token) else {
             return reply::error(&ApiError::unauthorized());
         };
+        if fault.compact && !control {
+            self.store.compact();
+        }
         let Ok(body) = to_bytes(body, BODY_LIMIT_BYTES).await else {
             let text = format!("Request entity too large: limit is {BODY_LIMIT_BYTES}");
             return reply::error(&ApiError::new(413, "RequestEntityTooLarge", text));
@@ -218,7 +233,7 @@ impl Api {
         if target.subresource == "status" && !target.kind.info().subresources.contains(&"status") {
             return Err(ApiError::no_such_path());
         }
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now_ms() + self.faults.current().skew_s.saturating_mul(1_000);
         let store = &self.store;
         let named = !target.name.is_empty();
         match (target.subresource.as_str(), verb) {
