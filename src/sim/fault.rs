@@ -43,6 +43,8 @@ pub struct Fault {
     pub expired_token: bool,
     /// Rights that are taken away.
     pub deny: Vec<Rule>,
+    /// Pods whose status is written anew each second, one after the other: a busy cluster.
+    pub churn_per_s: u32,
     /// How far the API server's clock is ahead (or behind), in seconds.
     pub skew_s: i64,
 }
