@@ -10,6 +10,7 @@ mod prometheus;
 pub mod promql;
 #[cfg(test)]
 mod real_prometheus;
+mod retention;
 mod rules;
 pub mod tsdb;
 
