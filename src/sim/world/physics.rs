@@ -86,6 +86,10 @@ pub struct Moment {
     /// Errors that are not those of a bad revision.
     pub errors_elsewhere: f64,
     pub pool: f64,
+    /// Share of the cache's broken entries.
+    pub poisoned: f64,
+    /// Share of a request's time that it waits for a pod to be free.
+    pub waiting: f64,
 }
 
 /// Moments are kept for as long as logs are.
@@ -139,9 +143,10 @@ impl Physics {
         if self.moments.len() >= MOMENTS {
             self.moments.pop_front();
         }
-        let Flow { median_s, errors, pool, .. } = self.flow;
+        let Flow { median_s, errors, pool, api_use, web_use, .. } = self.flow;
         let errors_elsewhere = errors - inputs.bad_errors;
-        self.moments.push_back(Moment { at_ms, median_s, errors, errors_elsewhere, pool });
+        let (poisoned, waiting) = (inputs.poisoned, api_use.max(web_use).min(0.93));
+        self.moments.push_back(Moment { at_ms, median_s, errors, errors_elsewhere, pool, poisoned, waiting });
     }
 
     /// How things were at an instant; as on a good day when that is too long ago.
