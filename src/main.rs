@@ -19,6 +19,7 @@ use midwatch::sim::{self, Scenario, Sim};
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
 use midwatch::{doctor, report, setup, ui};
+use secrecy::ExposeSecret as _;
 
 /// Exit codes, as `--help` documents them.
 const FINE: u8 = 0;
@@ -285,6 +286,7 @@ async fn simulate(scenario: &str, out: Option<PathBuf>, pods: Option<usize>, pla
     println!("kubernetes    {}", stage.sim.kube_url());
     println!("prometheus    {}", stage.sim.prometheus_url());
     println!("alertmanager  {}", stage.sim.alertmanager_url());
+    println!("redis         {}", stage.sim.redis_url().expose_secret());
     println!("try           kubectl --kubeconfig {} get pods", kubeconfig.display());
     println!("stop          ctrl-c");
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;

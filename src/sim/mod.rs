@@ -6,12 +6,15 @@
 //!
 //! [`cluster`] is the Kubernetes API over one object store; [`world`] moves the objects
 //! as kubelets and controllers would and writes what is measured into [`metrics`];
-//! [`scenario`] says what goes wrong, [`fault`] how the API server misbehaves.
+//! [`scenario`] says what goes wrong, [`fault`] how the API server misbehaves;
+//! [`redis`] is the shop's cache as its own clients see it.
 
 pub mod clock;
 pub mod cluster;
+pub mod container;
 pub mod fault;
 pub mod metrics;
+pub mod redis;
 pub mod scenario;
 mod server;
 #[cfg(test)]

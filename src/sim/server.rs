@@ -15,25 +15,32 @@ use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::clock::Clock;
 use super::cluster::auth::{ADMIN, Auth, VIEWER};
 use super::cluster::http::{self, Api, RequestRecord};
+use super::cluster::json::time;
+use super::cluster::kinds::Kind;
 use super::cluster::reply;
 use super::cluster::status::ApiError;
 use super::cluster::store::Store;
 use super::fault::{Fault, Faults};
 use super::metrics::{Metrics, RuleError};
+use super::redis::{self, Redis};
 use super::scenario::Scenario;
 use super::tls::TlsListener;
+use super::world::cast::SHOP;
 use super::world::{Parts, World};
 
 /// The alert rules that the simulated Prometheus evaluates.
 pub(super) const RULES: &str = include_str!("../../assets/scenarios/rules.toml");
 /// How often the world is looked after when nobody changes anything, in simulated time.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Churn comes in bursts, as from kubelets that report.
+const CHURNS_PER_S: usize = 20;
 /// However fast simulated time runs, the machine has other things to do.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
@@ -65,18 +72,20 @@ pub enum SimError {
 
 /// A running simulation. Dropping it stops it.
 pub struct Sim {
-    api: Arc<Api>,
+    pub(super) api: Arc<Api>,
     kube: SocketAddr,
     /// PEM; the API server's own authority.
     certificate: String,
     prometheus: SocketAddr,
     alertmanager: SocketAddr,
+    redis: SocketAddr,
+    redis_password: SecretString,
     admin: SecretString,
     viewer: SecretString,
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Starts the simulation: three sockets on loopback and the world behind them.
+/// Starts the simulation: four sockets on loopback and the world behind them.
 ///
 /// # Errors
 /// When no socket can be had.
@@ -84,11 +93,13 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
     let (admin, viewer) = (token("a"), token("b"));
     let origin_ms = options.origin.as_millisecond();
     let clock = Clock::new(options.origin, options.speed);
+    let faults = Arc::new(Faults::new(options.seed, clock));
     let parts = Parts {
         store: Arc::new(Store::new(options.seed)),
         metrics: Metrics::new(clock),
-        auth: Arc::new(Auth::new(admin.clone(), viewer.clone(), &options.scenario.rights)),
-        faults: Arc::new(Faults::new(options.seed, clock)),
+        auth: Arc::new(Auth::new(admin.clone(), viewer.clone(), &options.scenario.rights, faults.clone())),
+        faults,
+        served: Arc::default(),
     };
     parts.metrics.load_rules(RULES)?;
     let own = parts.clone();
@@ -97,29 +108,46 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
     })
     .await
     .map_err(|e| ApiError::internal(e.to_string()))??;
+    let world = Arc::new(Mutex::new(world));
+    let (redis_password, redis_viewer) = (token("c"), token("d"));
+    parts.store.create(Kind::Secret, cache_secret(&redis_password, &redis_viewer), origin_ms)?;
+    let redis = Arc::new(Redis::new(world.clone(), clock, redis_password.clone(), redis_viewer));
     let api = Arc::new(Api {
         store: parts.store,
         clock,
         auth: parts.auth,
         faults: parts.faults,
-        world: Arc::new(Mutex::new(world)),
+        served: parts.served,
+        world,
+        redis: redis.clone(),
         prometheus: parts.metrics.prometheus(),
         alertmanager: parts.metrics.alertmanager(),
         requests: Mutex::new(VecDeque::new()),
     });
-    let mut tasks = vec![tokio::spawn(keep_time(api.clone()))];
+    let mut tasks = vec![tokio::spawn(keep_time(api.clone())), tokio::spawn(churn(api.clone()))];
     let (listener, certificate) = TlsListener::bind(api.faults.clone()).await?;
     let kube = axum::serve::Listener::local_addr(&listener)?;
     spawn(listener, http::router(api.clone()), &mut tasks);
     let prometheus = serve(guarded(api.clone(), api.prometheus.clone()), &mut tasks).await?;
     let alertmanager = serve(guarded(api.clone(), api.alertmanager.clone()), &mut tasks).await?;
-    Ok(Sim { api, kube, certificate, prometheus, alertmanager, admin, viewer, tasks })
+    let (redis, listening) = redis::listen(redis).await?;
+    tasks.push(listening);
+    Ok(Sim { api, kube, certificate, prometheus, alertmanager, redis, redis_password, admin, viewer, tasks })
 }
 
 /// A token that nobody else on the machine can guess, whatever the seed.
 fn token(salt: &str) -> SecretString {
     let mut rng = StdRng::from_rng(&mut rand::rng());
     format!("sim-{salt}{:016x}{:016x}", rng.random::<u64>(), rng.random::<u64>()).into()
+}
+
+/// Where the cache's pods and whoever may look for it find the passwords.
+fn cache_secret(password: &SecretString, viewer: &SecretString) -> Value {
+    let encoded = |s: &SecretString| base64::engine::general_purpose::STANDARD.encode(s.expose_secret());
+    json!({
+        "metadata": {"name": "cache-auth", "namespace": SHOP, "uid": "5ec2e7ca-c4e0-4a17-a001-000000000001"},
+        "type": "Opaque", "data": {"password": encoded(password), "viewer-password": encoded(viewer)},
+    })
 }
 
 /// Lets the world follow the clock, and answer at once when a client has changed something.
@@ -133,6 +161,34 @@ async fn keep_time(api: Arc<Api>) {
             _ = changed.changed() => {}
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// Writes the status of pods anew, as many as the fault in force asks for.
+async fn churn(api: Arc<Api>) {
+    let mut fault = api.faults.subscribe();
+    let mut after = (String::new(), String::new());
+    loop {
+        let each = usize::try_from(fault.borrow_and_update().churn_per_s).unwrap_or(0).div_ceil(CHURNS_PER_S);
+        if each == 0 {
+            if fault.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let now = time(api.clock.now_ms());
+        let page = api.store.page(Kind::Pod, None, Some((&after.0, &after.1)), each, |_| true);
+        for pod in &page.objects {
+            let _ = api.store.edit(Kind::Pod, &pod.namespace, &pod.name, |tree| {
+                if let Some(condition) = tree.pointer_mut("/status/conditions/0") {
+                    condition["lastProbeTime"] = now.clone().into();
+                }
+                Ok(())
+            });
+        }
+        after =
+            page.objects.last().map(|p| (p.namespace.to_string(), p.name.to_string())).unwrap_or_default();
+        tokio::time::sleep(Duration::from_secs(1) / u32::try_from(CHURNS_PER_S).unwrap_or(1)).await;
     }
 }
 
@@ -182,6 +238,12 @@ impl Sim {
 
     pub fn alertmanager_url(&self) -> String {
         format!("http://{}", self.alertmanager)
+    }
+
+    /// The cache's master, with the password that was made at the start. The user is named
+    /// because redis-cli takes none for an empty name.
+    pub fn redis_url(&self) -> SecretString {
+        format!("redis://default:{}@{}/0", self.redis_password.expose_secret(), self.redis).into()
     }
 
     /// The bearer token of the first context's user, for all three sockets.

@@ -9,6 +9,7 @@ mod commands;
 mod encoder;
 mod flows;
 mod hostile;
+mod kubectl;
 mod kubernetes;
 mod panels;
 mod pty;

@@ -30,8 +30,15 @@ pub fn answer(path: &str, aggregated: bool) -> Option<Value> {
 }
 
 fn group((name, version): (&str, &str)) -> Value {
-    let v = json!({"groupVersion": format!("{name}/{version}"), "version": version});
-    json!({"name": name, "versions": [v], "preferredVersion": v})
+    let v = |version: &str| json!({"groupVersion": format!("{name}/{version}"), "version": version});
+    let mut versions = vec![v(version)];
+    versions.extend(older(name).map(v));
+    json!({"name": name, "versions": versions, "preferredVersion": v(version)})
+}
+
+/// A second version in which the kinds of a group are served as well.
+fn older(group: &str) -> Option<&'static str> {
+    (group == "autoscaling").then_some("v1")
 }
 
 fn members<'a>(group: &'a str, version: &'a str) -> impl Iterator<Item = &'static KindInfo> + 'a {
@@ -42,6 +49,7 @@ fn sub_verbs(sub: &str) -> Value {
     match sub {
         "eviction" => json!(["create"]),
         "log" => json!(["get"]),
+        "attach" | "exec" | "portforward" => json!(["create", "get"]),
         "proxy" => json!(["create", "delete", "get", "patch", "update"]),
         _ => json!(["get", "patch", "update"]),
     }
@@ -58,7 +66,8 @@ fn own_kind(sub: &str) -> Option<(&'static str, &'static str, &'static str)> {
 
 fn resources(group: &str, version: &str) -> Option<Value> {
     let mut list = Vec::new();
-    for k in members(group, version) {
+    let stored = groups().into_iter().find(|(g, _)| *g == group && older(g) == Some(version));
+    for k in members(group, stored.map_or(version, |(_, v)| v)) {
         list.push(json!({
             "name": k.plural, "singularName": k.singular, "namespaced": k.namespaced, "kind": k.kind,
             "verbs": k.verbs(), "shortNames": k.short, "categories": k.categories(),
@@ -88,11 +97,19 @@ fn aggregate(core: bool) -> Value {
         .into_iter()
         .filter(|(g, _)| g.is_empty() == core)
         .map(|(g, version)| {
-            let resources: Vec<Value> = members(g, version).map(aggregated_resource).collect();
-            json!({
-                "metadata": {"name": g, "creationTimestamp": null},
-                "versions": [{"version": version, "resources": resources, "freshness": "Current"}],
-            })
+            let served = |as_version: &str| {
+                let resources: Vec<Value> = members(g, version)
+                    .map(|k| {
+                        let mut resource = aggregated_resource(k);
+                        resource["responseKind"]["version"] = as_version.into();
+                        resource
+                    })
+                    .collect();
+                json!({"version": as_version, "resources": resources, "freshness": "Current"})
+            };
+            let mut versions = vec![served(version)];
+            versions.extend(older(g).map(served));
+            json!({"metadata": {"name": g, "creationTimestamp": null}, "versions": versions})
         })
         .collect();
     json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items})

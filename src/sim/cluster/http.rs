@@ -10,16 +10,20 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, Method, header};
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 
 use super::auth::{Auth, attributes};
 use super::kinds::Kind;
 use super::request::{Request, Target, parse_query};
+use super::served::{Call, Served};
 use super::status::ApiError;
 use super::store::Store;
-use super::{control, delete, discovery, eviction, list, logs, proxy, reply, usage, watch, write};
+use super::{
+    autoscaling_v1, control, delete, discovery, eviction, list, logs, openapi, proxy, reply, scale, stream,
+    usage, watch, write,
+};
 use crate::sim::clock::Clock;
 use crate::sim::fault::{Faults, Verdict};
+use crate::sim::redis::Redis;
 use crate::sim::world::World;
 
 /// `etcd`'s default limit for a request is 1.5 MiB; the API server's for a body is 3 MiB.
@@ -45,9 +49,11 @@ pub struct Api {
     pub clock: Clock,
     pub auth: Arc<Auth>,
     pub faults: Arc<Faults>,
+    pub served: Arc<Served>,
     pub world: Arc<Mutex<World>>,
     pub prometheus: Router,
     pub alertmanager: Router,
+    pub redis: Arc<Redis>,
     pub requests: Mutex<VecDeque<RequestRecord>>,
 }
 
@@ -57,8 +63,9 @@ pub fn router(api: Arc<Api>) -> Router {
 }
 
 async fn serve(State(api): State<Arc<Api>>, raw: axum::extract::Request) -> Response {
-    let verdict =
-        if raw.uri().path().starts_with("/_sim/") { Verdict::Pass } else { api.faults.judge().await };
+    let call = Call::of(raw.method(), raw.uri());
+    let control = raw.uri().path().starts_with("/_sim/");
+    let verdict = if control { Verdict::Pass } else { api.faults.judge().await };
     let mut response = match verdict {
         Verdict::Pass => api.answer(raw).await,
         Verdict::TooMany { retry_after_s } => reply::error(&ApiError::too_many_requests(retry_after_s)),
@@ -72,7 +79,20 @@ async fn serve(State(api): State<Arc<Api>>, raw: axum::extract::Request) -> Resp
             )
         }
     };
-    let date = api.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if !control && verdict != Verdict::Cut {
+        api.served.count(Call { code: response.status().as_u16(), ..call });
+    }
+    if let Some(pause) = api.faults.stalls_body() {
+        response = reply::stalled(response, pause).await;
+    }
+    let skew = jiff::SignedDuration::from_secs(api.faults.current().skew_s);
+    let date = api
+        .clock
+        .now()
+        .saturating_add(skew)
+        .unwrap_or(api.clock.now())
+        .strftime("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string();
     if let Ok(date) = HeaderValue::from_str(&date) {
         response.headers_mut().insert(header::DATE, date);
     }
@@ -95,18 +115,23 @@ impl Api {
     }
 
     async fn answer(self: &Arc<Self>, raw: axum::extract::Request) -> Response {
-        let (parts, body) = raw.into_parts();
+        let (mut parts, body) = raw.into_parts();
         let authorization =
             parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let Some(user) = self.auth.user(authorization) else {
+        let fault = self.faults.current();
+        let control = parts.uri.path().starts_with("/_sim/");
+        let Some(user) = self.auth.user(authorization).filter(|_| control || !fault.expired_token) else {
             return reply::error(&ApiError::unauthorized());
         };
+        if fault.compact && !control {
+            self.store.compact();
+        }
         let Ok(body) = to_bytes(body, BODY_LIMIT_BYTES).await else {
             let text = format!("Request entity too large: limit is {BODY_LIMIT_BYTES}");
             return reply::error(&ApiError::new(413, "RequestEntityTooLarge", text));
         };
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
-        let request = Request {
+        let mut request = Request {
             method: parts.method,
             path: percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned(),
             query: parse_query(&raw_query),
@@ -114,7 +139,12 @@ impl Api {
             headers: parts.headers,
             body,
             user: user.to_owned(),
+            upgrade: Mutex::new(parts.extensions.remove()),
         };
+        let v1 = request.path.starts_with("/apis/autoscaling/v1/");
+        if v1 && let Err(error) = autoscaling(&mut request) {
+            return reply::error(&error);
+        }
         let target = Target::parse(&request.path);
         let result = match &target {
             Some(target) => self.resource(&request, target).await,
@@ -122,6 +152,9 @@ impl Api {
             None => self.other(&request),
         };
         let response = result.unwrap_or_else(|e| reply::error(&e));
+        let response = if v1 { reply::edited(response, autoscaling_v1::from_stored).await } else { response };
+        let response = reply::negotiated(request.header("accept"), response).await;
+        let response = reply::compressed(request.header("accept-encoding"), response).await;
         self.record(&request, target.as_ref(), response.status().as_u16());
         response
     }
@@ -168,6 +201,9 @@ impl Api {
             "/version" => return Ok(reply::value(200, &discovery::version())),
             _ => {}
         }
+        if let Some(found) = openapi::answer(path) {
+            return Ok(reply::value(200, &found));
+        }
         let aggregated = request.header("accept").contains("as=APIGroupDiscoveryList");
         let found = discovery::answer(path, aggregated).ok_or_else(ApiError::no_such_path)?;
         let content_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
@@ -182,9 +218,7 @@ impl Api {
         if request.method != Method::POST {
             return Err(ApiError::method_not_allowed());
         }
-        let body: Value = serde_json::from_slice(&request.body).map_err(|e| {
-            ApiError::bad_request(format!("couldn't get version/kind; json parse error: {e}"))
-        })?;
+        let body = write::body(request)?;
         let answer = self.auth.review(plural, &request.user, &body).ok_or_else(ApiError::no_such_path)?;
         Ok(reply::value(201, &answer))
     }
@@ -199,7 +233,7 @@ impl Api {
         if target.subresource == "status" && !target.kind.info().subresources.contains(&"status") {
             return Err(ApiError::no_such_path());
         }
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now_ms() + self.faults.current().skew_s.saturating_mul(1_000);
         let store = &self.store;
         let named = !target.name.is_empty();
         match (target.subresource.as_str(), verb) {
@@ -212,15 +246,18 @@ impl Api {
             ("", "get") if request.flag("watch") => watch::watch(store, &self.faults, request, target),
             ("" | "status", "get") => self.get(request, target, now_ms),
             ("", "create") if !named => write::create(store, request, target, now_ms),
-            ("" | "status", "update") if named => write::update(store, request, target),
-            ("" | "status", "patch") if named => write::patch(store, request, target),
+            ("" | "status", "update") if named => write::update(store, request, target, now_ms),
+            ("" | "status", "patch") if named => write::patch(store, request, target, now_ms),
             ("", "delete") => delete::delete(store, request, target, now_ms),
             ("", "deletecollection") => delete::delete_all(store, request, target, now_ms),
             ("scale", "get" | "update" | "patch") if scalable(target.kind) => {
-                write::scale(store, request, target, verb)
+                scale::scale(store, request, target, verb, now_ms)
             }
             ("eviction", "create") if target.kind == Kind::Pod => {
                 eviction::evict(store, request, target, now_ms)
+            }
+            ("attach" | "exec" | "portforward", "get" | "create") if target.kind == Kind::Pod => {
+                stream::answer(self, request, target)
             }
             ("log", "get") if target.kind == Kind::Pod => logs::log(self, request, target),
             ("proxy", _) if target.kind == Kind::Service => proxy::pass(self, request, target).await,
@@ -242,6 +279,22 @@ impl Api {
         }
         Ok(reply::json(200, object.json().to_string()))
     }
+}
+
+/// Takes a request for `autoscaling/v1` to the version that is stored.
+fn autoscaling(request: &mut Request) -> Result<(), ApiError> {
+    request.path = request.path.replacen("/v1/", "/v2/", 1);
+    if request.body.is_empty() {
+        return Ok(());
+    }
+    let json_patch = request.header("content-type").starts_with("application/json-patch");
+    let mut tree = if json_patch { return Ok(()) } else { write::body(request)? };
+    autoscaling_v1::to_stored(&mut tree);
+    request.body = tree.to_string().into();
+    if request.header("content-type").starts_with(super::schema::encode::MEDIA) {
+        request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Ok(())
 }
 
 /// The kinds that have `spec.replicas` behind `/scale`.

@@ -76,7 +76,7 @@ macro_rules! kinds {
 kinds! {
     Namespace: "" "v1" "namespaces" "namespace" ["ns"] false ["status"] true;
     Node: "" "v1" "nodes" "node" ["no"] false ["status"] true;
-    Pod: "" "v1" "pods" "pod" ["po"] true ["eviction" "log" "status"] true;
+    Pod: "" "v1" "pods" "pod" ["po"] true ["attach" "exec" "portforward" "eviction" "log" "status"] true;
     Event: "" "v1" "events" "event" ["ev"] true [] true;
     Service: "" "v1" "services" "service" ["svc"] true ["proxy" "status"] true;
     Endpoints: "" "v1" "endpoints" "endpoints" ["ep"] true [] true;

@@ -72,7 +72,7 @@ pub fn list(store: &Store, request: &Request, target: &Target, now_ms: i64) -> R
         let table = table::table(kind, &page.objects, metadata, now_ms, request.param("includeObject"));
         return Ok(reply::value(200, &table));
     }
-    Ok(reply::large(request.header("accept-encoding"), document(target, &metadata, &page.objects)))
+    Ok(reply::json(200, document(target, &metadata, &page.objects)))
 }
 
 /// The objects that are asked for, at the version that is asked for.

@@ -71,7 +71,7 @@ pub fn log(api: &Arc<Api>, request: &Request, target: &Target) -> Result<Respons
 }
 
 /// The pod as its kubelet sees it; one of the quiet ones is looked at afresh.
-fn find(api: &Api, world: &World, target: &Target) -> Result<PodRun, ApiError> {
+pub(super) fn find(api: &Api, world: &World, target: &Target) -> Result<PodRun, ApiError> {
     if let Some(run) = world.pod(&target.namespace, &target.name) {
         return Ok(run.clone());
     }

@@ -1,7 +1,9 @@
 //! The Kubernetes API of the simulated cluster: one object store, one set of generic
 //! handlers, and a table of kinds.
 
+mod apply;
 pub mod auth;
+mod autoscaling_v1;
 mod control;
 pub mod delete;
 pub mod discovery;
@@ -11,15 +13,21 @@ pub mod json;
 pub mod kinds;
 pub mod list;
 mod logs;
+mod managers;
 pub mod object;
+mod openapi;
 mod patch;
 pub mod pod_status;
-mod proxy;
+pub mod proxy;
 pub mod reply;
 pub mod request;
+mod scale;
+pub mod schema;
 pub mod select;
+pub mod served;
 pub mod status;
 pub mod store;
+pub mod stream;
 pub mod table;
 mod usage;
 mod validate;

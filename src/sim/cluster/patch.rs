@@ -1,9 +1,10 @@
-//! Patches: JSON Patch, merge patch, and the strategic merge patch that kubectl prefers,
-//! with the merge keys of the lists that people patch.
+//! Patches: JSON Patch, merge patch, and the strategic merge patch that kubectl prefers, with
+//! the merge keys of the types.
 
 use serde_json::{Map, Value};
 
 use super::kinds::Kind;
+use super::schema::{self, Field, Message};
 use super::status::ApiError;
 
 /// Applies a patch of the given content type to `tree`.
@@ -30,7 +31,7 @@ pub fn apply(kind: Kind, content_type: &str, body: &[u8], tree: &mut Value) -> R
         // Custom resources have no schema to merge lists by, and refuse it.
         "application/strategic-merge-patch+json" if !kind.info().group.contains('.') || is_builtin(kind) => {
             let patch: Value = serde_json::from_slice(body).map_err(bad)?;
-            strategic(tree, &patch);
+            strategic(tree, &patch, schema::of(kind.info()));
             Ok(())
         }
         _ => Err(ApiError::unsupported_media_type()),
@@ -41,28 +42,10 @@ fn is_builtin(kind: Kind) -> bool {
     !matches!(kind, Kind::Certificate | Kind::Backup | Kind::Schedule)
 }
 
-/// The key by which the elements of a list are told apart; `None` for lists that are
-/// replaced as a whole (`patchMergeKey` in the API types).
-fn merge_key(field: &str, elements: &[Value]) -> Option<&'static str> {
-    match field {
-        "containers" | "initContainers" | "ephemeralContainers" | "env" | "volumes" | "imagePullSecrets" => {
-            Some("name")
-        }
-        "ports" if elements.iter().any(|e| e.get("containerPort").is_some()) => Some("containerPort"),
-        "ports" => Some("port"),
-        "volumeMounts" => Some("mountPath"),
-        "volumeDevices" => Some("devicePath"),
-        "conditions" => Some("type"),
-        "ownerReferences" => Some("uid"),
-        "hostAliases" => Some("ip"),
-        "taints" => Some("key"),
-        "topologySpreadConstraints" => Some("topologyKey"),
-        _ => None,
-    }
-}
-
 /// Merges `patch` into `target` by the rules of strategic merge patches.
-pub fn strategic(target: &mut Value, patch: &Value) {
+///
+/// `ty` is the type of `target`; what has none is merged by field and its lists are replaced.
+pub fn strategic(target: &mut Value, patch: &Value, ty: Option<&'static Message>) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;
@@ -84,6 +67,8 @@ pub fn strategic(target: &mut Value, patch: &Value) {
     let Some(map) = target.as_object_mut() else { return };
     retain_keys(map, patch);
     for (field, value) in patch {
+        let of = ty.and_then(|ty| ty.field(field));
+        let inner = of.and_then(Field::message);
         if let Some(list) = field.strip_prefix("$deleteFromPrimitiveList/") {
             let gone = value.as_array().map(Vec::as_slice).unwrap_or_default();
             if let Some(items) = map.get_mut(list).and_then(Value::as_array_mut) {
@@ -95,10 +80,10 @@ pub fn strategic(target: &mut Value, patch: &Value) {
             map.remove(field);
         } else if let Value::Array(items) = value {
             let slot = map.entry(field.clone()).or_insert_with(|| Value::Array(Vec::new()));
-            merge_list(field, slot, items);
+            merge_list(of, slot, items);
         } else {
             let slot = map.entry(field.clone()).or_insert(Value::Null);
-            strategic(slot, value);
+            strategic(slot, value, inner);
             if value.get("$patch").and_then(Value::as_str) == Some("delete") {
                 map.remove(field);
             }
@@ -117,21 +102,27 @@ fn retain_keys(map: &mut Map<String, Value>, patch: &Map<String, Value>) {
     }
 }
 
-fn merge_list(field: &str, slot: &mut Value, items: &[Value]) {
-    let Some(key) = merge_key(field, items) else {
-        if field == "finalizers" {
-            if let Some(list) = slot.as_array_mut() {
-                items.iter().for_each(|i| {
-                    if !list.contains(i) {
-                        list.push(i.clone());
-                    }
-                });
-            }
-        } else {
+fn merge_list(field: Option<&'static Field>, slot: &mut Value, items: &[Value]) {
+    // `patchMergeKey` in the API types; empty for lists of plain values.
+    let key = match field.and_then(|f| f.patch_key) {
+        None => {
             *slot = Value::Array(items.to_vec());
+            return;
         }
-        return;
+        Some("") => {
+            if !slot.is_array() {
+                *slot = Value::Array(Vec::new());
+            }
+            let list = slot.as_array_mut().into_iter();
+            list.for_each(|list| {
+                let new: Vec<Value> = items.iter().filter(|i| !list.contains(i)).cloned().collect();
+                list.extend(new);
+            });
+            return;
+        }
+        Some(key) => key,
     };
+    let inner = field.and_then(Field::message);
     if items.iter().any(|i| i.get("$patch").and_then(Value::as_str) == Some("replace")) {
         let kept = items.iter().filter(|i| i.get("$patch").is_none()).cloned().collect();
         *slot = Value::Array(kept);
@@ -148,11 +139,11 @@ fn merge_list(field: &str, slot: &mut Value, items: &[Value]) {
             Some(at) if gone => {
                 list.remove(at);
             }
-            Some(at) => strategic(&mut list[at], item),
+            Some(at) => strategic(&mut list[at], item, inner),
             None if gone => {}
             None => {
                 let mut new = Value::Null;
-                strategic(&mut new, item);
+                strategic(&mut new, item, inner);
                 list.push(new);
             }
         }
@@ -178,7 +169,7 @@ mod tests {
             "metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}},
             "spec": {"$setElementOrder/containers": [{"name": "api"}], "containers": [{"name": "api", "image": "x:2",
                 "env": [{"name": "A", "$patch": "delete"}, {"name": "C", "value": "3"}]}]}}}});
-        strategic(&mut tree, &patch);
+        strategic(&mut tree, &patch, schema::of(Kind::Deployment.info()));
         let containers = &tree["spec"]["template"]["spec"]["containers"];
         assert_eq!(containers[0]["image"], "x:2");
         assert_eq!(containers[0]["env"], json!([{"name": "B", "value": "2"}, {"name": "C", "value": "3"}]));
@@ -193,6 +184,7 @@ mod tests {
         strategic(
             &mut tree,
             &json!({"spec": {"replicas": null, "template": {"$patch": "replace", "spec": {"x": 1}}}}),
+            None,
         );
         assert_eq!(tree, json!({"spec": {"template": {"spec": {"x": 1}}}}));
     }
@@ -236,7 +228,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(mut target in any_json(), patch in any_json()) {
-            strategic(&mut target, &patch);
+            strategic(&mut target, &patch, schema::of(Kind::Pod.info()));
         }
     }
 }

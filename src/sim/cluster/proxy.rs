@@ -5,7 +5,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use http::{Request as HttpRequest, header};
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::http::Api;
@@ -47,7 +47,10 @@ pub async fn pass(api: &Api, request: &Request, target: &Target) -> Result<Respo
     match (target.namespace.as_str(), name) {
         ("monitoring", "prometheus") => forward(api.prometheus.clone(), request, target).await,
         ("monitoring", "alertmanager") => forward(api.alertmanager.clone(), request, target).await,
-        ("shop", "web" | "api") if target.rest == "health" => Ok(health(api, name)),
+        ("shop", "web" | "api") if target.rest == "health" => {
+            let (code, body) = health(api, name);
+            Ok(reply::value(code, &body))
+        }
         _ => Ok(reply::text(404, "404 page not found\n")),
     }
 }
@@ -84,13 +87,13 @@ fn path(rest: &str) -> String {
 }
 
 /// `/health` of the shop: it looks at what it needs and says so.
-fn health(api: &Api, name: &str) -> Response {
+pub fn health(api: &Api, name: &str) -> (u16, Value) {
     let flow = api.world().flow();
     let database = if flow.pool > 95.0 { "slow" } else { "ok" };
     let well = flow.errors < 0.5;
     let body = json!({"status": if well { "ok" } else { "failing" }, "service": name, "checks": {
         "database": database, "cache": if flow.hits > 0.5 { "ok" } else { "degraded" }}});
-    reply::value(if well { 200 } else { 503 }, &body)
+    (if well { 200 } else { 503 }, body)
 }
 
 #[cfg(test)]

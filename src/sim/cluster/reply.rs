@@ -2,18 +2,21 @@
 //! server compresses bodies over 128 KiB when the client asks for it.
 
 use std::io::Write;
+use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::response::Response;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures::{StreamExt, stream};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 
+use super::schema;
 use super::status::ApiError;
 
 /// `k8s.io/apiserver` compresses from this size on (`defaultGzipThresholdBytes`).
-const GZIP_FROM_BYTES: usize = 128 * 1024;
+const GZIP_FROM_BYTES: u64 = 128 * 1024;
 
 pub fn json(code: u16, body: String) -> Response {
     with_type(code, "application/json", Body::from(body))
@@ -42,19 +45,95 @@ pub fn error(error: &ApiError) -> Response {
     response
 }
 
-/// JSON, compressed when it is large and the client accepts that.
-pub fn large(accept_encoding: &str, body: String) -> Response {
-    if body.len() < GZIP_FROM_BYTES || !accept_encoding.contains("gzip") {
-        return json(200, body);
+/// The same answer with a `Warning` header for each text.
+pub fn warning(mut response: Response, texts: &[String]) -> Response {
+    for text in texts {
+        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            response.headers_mut().append(header::WARNING, value);
+        }
     }
+    response
+}
+
+/// The same answer with its object changed.
+pub async fn edited(response: Response, edit: impl FnOnce(&mut Value)) -> Response {
+    if response.body().size_hint().exact().is_none() {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    match serde_json::from_slice::<Value>(&bytes) {
+        Ok(mut tree) => {
+            edit(&mut tree);
+            Response::from_parts(parts, Body::from(tree.to_string()))
+        }
+        Err(_) => Response::from_parts(parts, Body::from(bytes)),
+    }
+}
+
+/// The same answer as protobuf, where the client prefers that and the type has it.
+pub async fn negotiated(accept: &str, response: Response) -> Response {
+    let prefers =
+        accept.split(',').next().is_some_and(|first| first.trim().starts_with(schema::encode::MEDIA));
+    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == "application/json");
+    // What is sent piece by piece (a watch, a log) sees to itself.
+    if !prefers || !is_json || response.body().size_hint().exact().is_none() {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(bytes) = to_bytes(body, usize::MAX).await else {
+        return error(&ApiError::internal("the answer can't be put together"));
+    };
+    let tree: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    match schema::encode::object(&tree) {
+        Some(encoded) => {
+            parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(schema::encode::MEDIA));
+            Response::from_parts(parts, Body::from(encoded))
+        }
+        // As for custom resources: JSON, where that is accepted as well.
+        None if accept.contains("application/json") || accept.contains("*/*") => {
+            Response::from_parts(parts, Body::from(bytes))
+        }
+        None => error(&ApiError::not_acceptable()),
+    }
+}
+
+/// The same answer, with a pause in the middle of its body.
+pub async fn stalled(response: Response, pause: Duration) -> Response {
+    // What has no end has no middle.
+    if response.body().size_hint().exact().is_none() {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let rest = bytes.slice(bytes.len() / 2..);
+    let first = bytes.slice(..bytes.len() / 2);
+    let late = stream::once(async move {
+        tokio::time::sleep(pause).await;
+        Ok::<_, std::io::Error>(rest)
+    });
+    let body = Body::from_stream(stream::iter([Ok(first)]).chain(late));
+    Response::from_parts(parts, body)
+}
+
+/// The same answer, compressed when it is large and the client accepts that.
+pub async fn compressed(accept_encoding: &str, response: Response) -> Response {
+    let large = response.body().size_hint().exact().is_some_and(|n| n >= GZIP_FROM_BYTES);
+    if !large || !accept_encoding.contains("gzip") {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(bytes) = to_bytes(body, usize::MAX).await else {
+        return error(&ApiError::internal("the answer can't be put together"));
+    };
     // The API server uses level 1 as well (`defaultGzipContentEncodingLevel`).
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    match encoder.write_all(body.as_bytes()).and_then(|()| encoder.finish()) {
-        Ok(bytes) => {
-            let mut response = with_type(200, "application/json", Body::from(bytes));
-            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            response
+    match encoder.write_all(&bytes).and_then(|()| encoder.finish()) {
+        Ok(packed) => {
+            parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            Response::from_parts(parts, Body::from(packed))
         }
-        Err(_) => json(200, body),
+        Err(_) => Response::from_parts(parts, Body::from(bytes)),
     }
 }

@@ -2,9 +2,11 @@
 //! which verb it is, and what its query asks for.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 
 use axum::body::Bytes;
 use http::{HeaderMap, Method};
+use hyper::upgrade::OnUpgrade;
 
 use super::kinds::Kind;
 use super::status::ApiError;
@@ -59,11 +61,18 @@ pub struct Request {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub user: String,
+    /// The way to take the connection over, where the client asks for that.
+    pub upgrade: Mutex<Option<OnUpgrade>>,
 }
 
 impl Request {
     pub fn param(&self, name: &str) -> &str {
         self.query.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// The connection, once it is no longer HTTP; given once.
+    pub fn take_upgrade(&self) -> Option<OnUpgrade> {
+        self.upgrade.lock().unwrap_or_else(|e| e.into_inner()).take()
     }
 
     pub fn flag(&self, name: &str) -> bool {

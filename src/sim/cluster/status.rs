@@ -95,6 +95,12 @@ impl ApiError {
         )
     }
 
+    pub fn not_acceptable() -> Self {
+        let text = "only the following media types are accepted: application/json, application/yaml, \
+                    application/json;as=Table;g=meta.k8s.io;v=v1";
+        Self::new(406, "NotAcceptable", text)
+    }
+
     /// What a watch or a continued list gets when its version has been compacted away.
     pub fn gone(asked: u64, oldest: u64) -> Self {
         Self::new(410, "Expired", format!("too old resource version: {asked} ({oldest})"))

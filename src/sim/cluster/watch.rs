@@ -17,7 +17,7 @@ use super::request::{Request, Target};
 use super::select::Selector;
 use super::status::ApiError;
 use super::store::{Change, Store};
-use super::{reply, table};
+use super::{reply, schema, table};
 use crate::sim::fault::{Fault, Faults};
 
 /// Without `timeoutSeconds` the API server ends a watch after 30 to 60 minutes.
@@ -34,11 +34,12 @@ struct Watch {
     namespace: String,
     selector: Selector,
     as_table: bool,
+    protobuf: bool,
     bookmarks: bool,
     cursor: u64,
     end: Instant,
     next_bookmark: Instant,
-    ready: VecDeque<String>,
+    ready: VecDeque<Vec<u8>>,
     closed: bool,
 }
 
@@ -70,6 +71,8 @@ pub fn watch(
     let version = version(request.param("resourceVersion"))?;
     let timeout = request.param("timeoutSeconds").parse().map_or(DEFAULT_TIMEOUT, Duration::from_secs);
     let now = Instant::now();
+    let first = request.header("accept").split(',').next().unwrap_or_default().trim();
+    let protobuf = first.starts_with(schema::encode::MEDIA) && schema::of(kind.info()).is_some();
     let mut watch = Watch {
         changed: store.subscribe(),
         fault: faults.subscribe(),
@@ -79,6 +82,7 @@ pub fn watch(
         namespace: target.namespace.clone(),
         selector,
         as_table: request.wants_table(),
+        protobuf,
         bookmarks: request.flag("allowWatchBookmarks"),
         cursor: version,
         end: now + faults.watch_lifetime(timeout),
@@ -93,7 +97,9 @@ pub fn watch(
         let line = watch.next().await?;
         Some((line, watch))
     }));
-    Ok(reply::with_type(200, "application/json", body))
+    let content_type =
+        if protobuf { "application/vnd.kubernetes.protobuf;stream=watch" } else { "application/json" };
+    Ok(reply::with_type(200, content_type, body))
 }
 
 /// The version that is asked for; 0 without one.
@@ -130,8 +136,8 @@ impl Watch {
             }
             if !self.ready.is_empty() {
                 // All that is ready goes out as one chunk: a burst costs one write.
-                let burst: String = self.ready.drain(..).collect();
-                return Some(Ok(Bytes::from(burst)));
+                let burst: Vec<Vec<u8>> = self.ready.drain(..).collect();
+                return Some(Ok(Bytes::from(burst.concat())));
             }
             if self.closed {
                 return None;
@@ -174,7 +180,7 @@ impl Watch {
                 self.cursor = version;
             }
             Err(gone) => {
-                self.ready.push_back(format!("{}\n", json!({"type": "ERROR", "object": gone.to_value()})));
+                self.ready.push_back(self.event("ERROR", &gone.to_value()));
                 self.closed = true;
             }
         }
@@ -195,17 +201,25 @@ impl Watch {
         }
     }
 
-    fn line(&self, event: &str, object: &Arc<Object>) -> String {
+    fn line(&self, event: &str, object: &Arc<Object>) -> Vec<u8> {
         if self.as_table {
             let metadata = json!({"resourceVersion": object.version.to_string()});
             let now_ms = self.faults.clock().now_ms();
             let table = table::table(self.kind, std::slice::from_ref(object), metadata, now_ms, "");
-            return format!("{}\n", json!({"type": event, "object": table}));
+            return self.event(event, &table);
         }
-        format!("{{\"type\":\"{event}\",\"object\":{}}}\n", object.json())
+        if self.protobuf {
+            return self.event(event, &object.tree());
+        }
+        format!("{{\"type\":\"{event}\",\"object\":{}}}\n", object.json()).into_bytes()
     }
 
-    fn bookmark(&self, end_of_initial: bool) -> String {
+    fn event(&self, event: &str, object: &Value) -> Vec<u8> {
+        let packed = self.protobuf.then(|| schema::encode::event(event, object)).flatten();
+        packed.unwrap_or_else(|| format!("{}\n", json!({"type": event, "object": object})).into_bytes())
+    }
+
+    fn bookmark(&self, end_of_initial: bool) -> Vec<u8> {
         let info = self.kind.info();
         let mut metadata: Value =
             json!({"resourceVersion": self.cursor.to_string(), "creationTimestamp": null});
@@ -213,6 +227,6 @@ impl Watch {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
         let object = json!({"kind": info.kind, "apiVersion": info.api_version(), "metadata": metadata});
-        format!("{}\n", json!({"type": "BOOKMARK", "object": object}))
+        self.event("BOOKMARK", &object)
     }
 }

@@ -2,7 +2,12 @@
 //! queries, the last words before a crash. Nothing is kept: a line follows from the pod,
 //! the time and what the physics were then, so asking again gives the same lines.
 
+mod redis;
+#[cfg(test)]
+mod tests;
+
 use super::World;
+use super::cache::catalogue::PRODUCTS;
 use super::physics::{Moment, deployment_of};
 use super::pod::{PodRun, fnv};
 use super::{TICK_MS, cast};
@@ -12,6 +17,9 @@ use crate::sim::cluster::json::micro_time;
 const KEPT_MS: i64 = 2 * 3_600_000;
 const ROUTES: [(&str, u64); 5] =
     [("GET /", 30), ("GET /products", 65), ("GET /cart", 80), ("POST /cart", 92), ("POST /pay", 100)];
+
+/// Database connections in use from which on queries become slow.
+const BUSY_POOL: f64 = 40.0;
 
 /// A line and when it was written, in milliseconds since the epoch.
 pub type Line = (i64, String);
@@ -54,7 +62,10 @@ impl World {
         let mut lines = Vec::new();
         let app = if run.owner.0 == "ReplicaSet" { deployment_of(run) } else { run.owner.1.as_str() };
         if from < life_from {
-            lines.push((life_from, first_line(app, run)));
+            lines.push(match app {
+                "cache" => redis::first(run, life_from),
+                _ => (life_from, first_line(app, run)),
+            });
         }
         let mut slot = from.max(life_from).div_euclid(TICK_MS) * TICK_MS;
         while slot <= to {
@@ -83,10 +94,7 @@ impl World {
                     lines.push((at, format!("level=warn msg=\"memory grows\" heap_mib={heap:.0} limit_mib={limit:.0} retained=order_messages")));
                 }
             }
-            "cache" if slot % 300_000 == 0 => {
-                lines.push((at, "1:M * 100 changes in 300 seconds. Saving...".to_owned()));
-                lines.push((at + 240, "1:M * DB saved on disk".to_owned()));
-            }
+            "cache" => redis::slot(run, life_from, slot, lines),
             app if app.starts_with("backup") && slot % 60_000 == 0 => {
                 let minute = (slot - life_from).max(0) / 60_000;
                 lines.push((at, format!("dumping, minute {minute}: {} tables done", minute * 4)));
@@ -119,12 +127,18 @@ impl World {
                     lines.push((at + 1 + i as i64, frame));
                 }
             } else if chance < own_errors + through {
-                let (status, err) = if app == "web" {
-                    (502, "upstream api: bad gateway")
-                } else {
-                    (500, "cache: cannot decode entry")
+                let product = 1_000 + dice.below(u64::from(PRODUCTS));
+                let (status, err) = match app {
+                    "web" => (502, "upstream api: bad gateway\"".to_owned()),
+                    _ if dice.share() < moment.poisoned => (
+                        500,
+                        format!(
+                            "cache: cannot decode entry: unexpected 'a' at 0, want '{{'\" key=product:{product}"
+                        ),
+                    ),
+                    _ => (500, "read tcp: connection reset by peer\"".to_owned()),
                 };
-                lines.push((at, format!("level=error route=\"{route}\" status={status} duration_ms={ms} request_id={id} err=\"{err}\"")));
+                lines.push((at, format!("level=error route=\"{route}\" status={status} duration_ms={ms} request_id={id} err=\"{err}")));
             } else {
                 lines.push((
                     at,
@@ -132,12 +146,7 @@ impl World {
                 ));
             }
         }
-        if app == "api" && moment.pool > 80.0 && dice.below(4) == 0 {
-            let at = slot + dice.below(TICK_MS as u64 - 1) as i64;
-            let ms = 900 + dice.below(1_900);
-            let pool = moment.pool;
-            lines.push((at, format!("level=warn msg=\"slow query\" duration_ms={ms} pool_in_use={pool:.0}/100 query=\"SELECT id, name, price FROM products WHERE category = $1\"")));
-        }
+        slow(app, &moment, slot, dice, lines);
     }
 
     fn leak_of(&self, run: &PodRun) -> Option<f64> {
@@ -166,10 +175,26 @@ impl World {
     }
 }
 
+/// What takes long: queries while the database's connections run out, and requests that
+/// have waited for a pod that has its hands full.
+fn slow(app: &str, moment: &Moment, slot: i64, dice: &mut Dice, lines: &mut Vec<Line>) {
+    let mut when = || slot + dice.below(TICK_MS as u64 - 1) as i64;
+    let (first, second) = (when(), when());
+    if app == "api" && dice.share() < (moment.pool - BUSY_POOL) / 200.0 {
+        let ms = (moment.pool * (8.0 + 20.0 * dice.share())).round();
+        let pool = moment.pool;
+        lines.push((first, format!("level=warn msg=\"slow query\" duration_ms={ms} pool_in_use={pool:.0}/100 query=\"SELECT id, name, price FROM products WHERE category = $1\"")));
+    }
+    if dice.share() < (moment.waiting - 0.5) * 0.4 {
+        let ms = (moment.median_s * 1_000.0 * (3.0 + 4.0 * dice.share())).round();
+        let queued = (ms * moment.waiting).round();
+        lines.push((second, format!("level=warn msg=\"slow request\" duration_ms={ms} queued_ms={queued}")));
+    }
+}
+
 fn first_line(app: &str, run: &PodRun) -> String {
     let image = run.containers.first().map(|c| c.1.as_str()).unwrap_or_default();
     match app {
-        "cache" => "1:M * Ready to accept connections tcp".to_owned(),
         app if app.starts_with("backup") => format!("{app} starts, target /backup, namespace {}", cast::SHOP),
         _ => format!("level=info msg=\"started\" app={app} image=\"{image}\""),
     }
@@ -215,6 +240,14 @@ impl Dice {
 
 impl Default for Moment {
     fn default() -> Self {
-        Self { at_ms: 0, median_s: 0.07, errors: 0.0, errors_elsewhere: 0.0, pool: 34.0 }
+        Self {
+            at_ms: 0,
+            median_s: 0.07,
+            errors: 0.0,
+            errors_elsewhere: 0.0,
+            pool: 34.0,
+            poisoned: 0.0,
+            waiting: 0.0,
+        }
     }
 }

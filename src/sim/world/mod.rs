@@ -4,11 +4,13 @@
 //! for and writes what became of it, so whatever a client changes takes effect. Time is
 //! given from outside ([`World::step`]), so that a test can play an hour at once.
 
+pub mod cache;
 pub mod cast;
 pub mod controllers;
 pub mod cron;
 mod events;
 mod history;
+mod images;
 mod kubelet;
 pub mod logs;
 pub mod make;
@@ -27,6 +29,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::cluster::auth::Auth;
+use super::cluster::served::Served;
 use super::cluster::status::ApiError;
 use super::cluster::store::Store;
 use super::fault::Faults;
@@ -40,6 +43,7 @@ use pod::PodRun;
 pub const TICK_MS: i64 = 5_000;
 /// How often the simulated Prometheus scrapes and the autoscaler looks.
 pub const SCRAPE_MS: i64 = 15_000;
+const HOUR_MS: i64 = 3_600_000;
 /// How much of the past is really played, not made up.
 pub const LIVE_PAST_MS: i64 = 3_600_000;
 
@@ -50,6 +54,7 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     pub auth: Arc<Auth>,
     pub faults: Arc<Faults>,
+    pub served: Arc<Served>,
 }
 
 /// The world.
@@ -70,6 +75,7 @@ pub struct World {
     /// How many pods of each bad image have been started.
     bad_starts: HashMap<String, usize>,
     physics: physics::Physics,
+    cache: cache::Cache,
     series: series::Series,
     events: events::Book,
     autoscaler: controllers::Autoscaler,
@@ -112,6 +118,7 @@ impl World {
             leaks: HashMap::new(),
             bad_starts: HashMap::new(),
             physics: physics::Physics::new(seed, origin_ms),
+            cache: cache::Cache::new(seed),
             series: series::Series::default(),
             events: events::Book::default(),
             autoscaler: controllers::Autoscaler::default(),
@@ -197,6 +204,9 @@ impl World {
         self.run_velero(from_ms, to_ms);
         self.check_certificates();
         self.forget_old_events();
+        if to_ms.div_euclid(HOUR_MS) > from_ms.div_euclid(HOUR_MS) {
+            self.parts.metrics.write(|db| db.retain(to_ms));
+        }
         for key in self.rolling.clone() {
             self.reconcile(&key);
         }
@@ -205,16 +215,6 @@ impl World {
     /// A whole number in `low..=high`.
     fn between(&mut self, low: i64, high: i64) -> i64 {
         self.rng.random_range(low..=high)
-    }
-
-    /// Empties the cache: what is wrong is gone, and what is right has to be read anew.
-    pub fn flush_cache(&mut self) {
-        for run in
-            self.pods.values_mut().filter(|p| p.owner == ("StatefulSet".to_owned(), "cache".to_owned()))
-        {
-            run.warm = 0.0;
-            run.poisoned = false;
-        }
     }
 
     /// The pod as its kubelet sees it, if it is one that is played.

@@ -22,7 +22,7 @@ const WARM_HITS: f64 = 0.94;
 const COLD_HITS: f64 = 0.25;
 const POISONED_HITS: f64 = 0.33;
 /// An emptied cache is mostly warm again after two of these.
-const WARM_UP_S: f64 = 75.0;
+pub const WARM_UP_S: f64 = 75.0;
 /// Share of requests that fail while all of the cache is poisoned.
 const POISON_ERRORS: f64 = 0.03;
 /// Share of requests that fail on the best of days.
@@ -86,6 +86,10 @@ pub struct Moment {
     /// Errors that are not those of a bad revision.
     pub errors_elsewhere: f64,
     pub pool: f64,
+    /// Share of the cache's broken entries.
+    pub poisoned: f64,
+    /// Share of a request's time that it waits for a pod to be free.
+    pub waiting: f64,
 }
 
 /// Moments are kept for as long as logs are.
@@ -139,9 +143,10 @@ impl Physics {
         if self.moments.len() >= MOMENTS {
             self.moments.pop_front();
         }
-        let Flow { median_s, errors, pool, .. } = self.flow;
+        let Flow { median_s, errors, pool, api_use, web_use, .. } = self.flow;
         let errors_elsewhere = errors - inputs.bad_errors;
-        self.moments.push_back(Moment { at_ms, median_s, errors, errors_elsewhere, pool });
+        let (poisoned, waiting) = (inputs.poisoned, api_use.max(web_use).min(0.93));
+        self.moments.push_back(Moment { at_ms, median_s, errors, errors_elsewhere, pool, poisoned, waiting });
     }
 
     /// How things were at an instant; as on a good day when that is too long ago.
@@ -253,7 +258,7 @@ impl World {
             bad_errors: errors / count,
             bad_latency: (latency / count).max(1.0),
             hits,
-            poisoned: cache.iter().filter(|p| p.poisoned).count() as f64 / shards,
+            poisoned: cache.iter().map(|p| p.poison).sum::<f64>() / shards,
         }
     }
 
@@ -303,7 +308,8 @@ pub fn deployment_of(run: &PodRun) -> &str {
 }
 
 pub fn hit_ratio(run: &PodRun) -> f64 {
-    if run.poisoned { POISONED_HITS } else { COLD_HITS + (WARM_HITS - COLD_HITS) * run.warm }
+    let sound = COLD_HITS + (WARM_HITS - COLD_HITS) * run.warm;
+    sound + (POISONED_HITS.min(sound) - sound) * run.poison
 }
 
 /// A number in -1..1 of its own for each pod.

@@ -51,8 +51,7 @@ impl World {
                 Ok(())
             }
             Action::PoisonCache => {
-                let cache = ("StatefulSet".to_owned(), "cache".to_owned());
-                self.pods.values_mut().filter(|p| p.owner == cache).for_each(|p| p.poisoned = true);
+                self.poison_cache();
                 Ok(())
             }
             Action::Leak(leak) => self.start_leak(&leak),

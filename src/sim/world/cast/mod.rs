@@ -57,6 +57,7 @@ pub struct App<'a> {
     pub replicas: usize,
     pub port: u16,
     pub health: &'a str,
+    /// `secret:NAME/KEY` stands for what a Secret holds.
     pub env: Vec<(&'a str, &'a str)>,
     /// Requests and limits: CPU, memory.
     pub requests: (&'a str, &'a str),
@@ -65,13 +66,22 @@ pub struct App<'a> {
     pub since_ms: i64,
 }
 
+fn variable(name: &str, value: &str) -> Value {
+    match value.strip_prefix("secret:").and_then(|at| at.split_once('/')) {
+        Some((secret, key)) => {
+            json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}})
+        }
+        None => json!({"name": name, "value": value}),
+    }
+}
+
 impl App<'_> {
     fn labels(&self) -> Value {
         json!({"app": self.name, "app.kubernetes.io/name": self.name, "app.kubernetes.io/part-of": self.namespace})
     }
 
     fn template(&self, image: &str) -> Value {
-        let env: Vec<Value> = self.env.iter().map(|(k, v)| json!({"name": k, "value": v})).collect();
+        let env: Vec<Value> = self.env.iter().map(|(k, v)| variable(k, v)).collect();
         let mut container = json!({
             "name": self.container, "image": image, "imagePullPolicy": "IfNotPresent", "env": env,
             "resources": {

@@ -124,7 +124,8 @@ fn cache(stage: &mut Stage) -> Result<(), ApiError> {
         replicas: 4,
         port: 6379,
         health: "",
-        env: vec![],
+        // redis-cli reads it, so that nobody has to type a password in a pod.
+        env: vec![("REDISCLI_AUTH", "secret:cache-auth/password")],
         requests: ("250m", "1Gi"),
         limits: ("1", "2Gi"),
         since_ms: 12 * DAY_MS,
