@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::audit::Audit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const AFTER: &str = "\
@@ -110,6 +111,11 @@ pub enum Command {
         /// Of a simulated cluster in this scenario
         #[arg(long, value_name = "SCENARIO")]
         demo: Option<String>,
+    },
+    /// The log of what was done: show it, check that it is whole, sign its end
+    Audit {
+        #[command(subcommand)]
+        what: Audit,
     },
     /// Write, check or show the configuration
     Config {

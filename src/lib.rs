@@ -13,13 +13,18 @@
 //! - [`msg::Msg`] is everything that can happen, [`effect::Effect`] everything that we may ask for, as
 //!   plain data. The state is a fold of messages, so every screen can be tested without a cluster.
 //! - What is derived (sorted, filtered, judged) is derived once per change, by [`state::State::settle`].
-//! - Async lives in [`runtime`], [`sources`] and [`sim`]; nowhere else.
+//! - Async lives in [`runtime`], [`sources`], [`actions`] and [`sim`]; nowhere else.
+//! - [`actions::gateway`] is the one way to write, and [`journal`] has on disk what it does before it is
+//!   done.
 //!
 //! Where to add
 //!
 //! - a **panel**: a file in [`panels`] that implements [`panels::Panel`], and a line in [`panels::PANELS`];
 //! - a **source**: a file in [`sources`] that implements [`sources::Source`], a line in
 //!   [`sources::SOURCES`]; what it observes is a plain type in [`model`];
+//! - an **action**: a line in [`model::action::ActionId`], a file in [`actions`] that makes its plan, a line
+//!   in [`actions::ACTIONS`], and a key. It never holds a client that changes anything: the
+//!   [`actions::gateway`] checks, shows, records and sends;
 //! - a **key**: a line in [`input::command::COMMANDS`], one in `keymaps/default.toml`, and what it does
 //!   in `update/commands.rs`;
 //! - a **scenario**: a TOML file under `assets/scenarios/`.
@@ -31,6 +36,7 @@
 //! cluster exists: it is reached through sockets, like a real one, by the same clients.
 
 pub mod actions;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;

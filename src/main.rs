@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use color_eyre::eyre::{Context as _, Result, eyre};
+use jiff::Timestamp;
 use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play};
 use midwatch::clock::Clock;
 use midwatch::config::{Config, init_text};
@@ -115,6 +116,13 @@ async fn run(cli: Cli) -> Result<u8> {
             };
             examine(&global, stage.as_ref()).await
         }
+        Some(Command::Audit { what }) => {
+            let directory =
+                journal::default_directory().ok_or_else(|| eyre!("there is no home directory"))?;
+            let said = midwatch::audit::run(&what, &directory, Timestamp::now())?;
+            std::io::stdout().write_all(said.text.as_bytes()).wrap_err("could not write")?;
+            Ok(if said.findings { FINDINGS } else { FINE })
+        }
         Some(Command::Config { action }) => configuration(&global, &action).await,
         Some(Command::Keys) => keys(&global),
         Some(Command::Completions { shell }) => {
@@ -124,10 +132,41 @@ async fn run(cli: Cli) -> Result<u8> {
     }
 }
 
-/// The audit log, or why nothing can be recorded and so nothing be done.
-fn journal() -> Result<Journal, String> {
-    let directory = journal::default_directory().ok_or("there is no home directory for the audit log")?;
+/// The audit log, or why nothing can be recorded and so nothing be done. What is practised on a
+/// simulated cluster is not in it.
+fn journal(stage: Option<&Stage>) -> Result<Journal, String> {
+    let directory = match stage {
+        Some(stage) => stage.directory.path().join("audit"),
+        None => journal::default_directory().ok_or("there is no home directory for the audit log")?,
+    };
     Journal::open(directory).map_err(|e| e.to_string())
+}
+
+/// What was under way when a midwatch ended before it had seen the outcome.
+fn left_behind(journal: &Result<Journal, String>) -> Vec<String> {
+    let Ok(journal) = journal else { return Vec::new() };
+    let unfinished = journal::show::unfinished(journal.directory()).unwrap_or_default();
+    let alive = |pid: u32| std::path::Path::new(&format!("/proc/{pid}")).exists();
+    let here = journal::Who::here("").host;
+    unfinished
+        .iter()
+        .filter(|r| r.who.host != here || !alive(r.who.pid))
+        .map(|r| {
+            let t = &r.entry.target;
+            let known = match r.entry.phase {
+                journal::Phase::Acted => "the API server had taken it",
+                _ => "whether it was done is not known",
+            };
+            format!(
+                "{} {}/{} in {} was under way at {} when midwatch ended, and {known}: look at it",
+                r.entry.action,
+                t.kind,
+                t.name,
+                t.namespace,
+                r.at.strftime("%Y-%m-%d %H:%M:%SZ")
+            )
+        })
+        .collect()
 }
 
 /// A simulated cluster with the kubeconfig that leads to it. Only here and in `sim` is it known.
@@ -135,7 +174,7 @@ struct Stage {
     sim: Sim,
     kubeconfig: PathBuf,
     /// Removed when the stage is left.
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Stage {
@@ -148,7 +187,7 @@ impl Stage {
             tempfile::Builder::new().prefix("midwatch-").tempdir().wrap_err("no temporary directory")?;
         let kubeconfig = directory.path().join("kubeconfig");
         write_private(&kubeconfig, &sim.kubeconfig_yaml())?;
-        Ok(Self { sim, kubeconfig, _directory: directory })
+        Ok(Self { sim, kubeconfig, directory })
     }
 
     fn clock(&self) -> Clock {
@@ -200,8 +239,12 @@ async fn cockpit(global: &Global, stage: Option<&Stage>) -> Result<u8> {
     let (global, config, clock) = prepare(global, stage)?;
     let capabilities = capabilities::detect();
     let size = crossterm::terminal::size().unwrap_or((80, 24));
-    let state = setup::state(&global, config, &capabilities, clock.now(), size);
-    runtime::run(state, clock, journal()).await.wrap_err("could not use the terminal")?;
+    let mut state = setup::state(&global, config, &capabilities, clock.now(), size);
+    let journal = journal(stage);
+    for text in left_behind(&journal) {
+        state.notice(Health::Warning, text);
+    }
+    runtime::run(state, clock, journal).await.wrap_err("could not use the terminal")?;
     Ok(FINE)
 }
 

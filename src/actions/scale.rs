@@ -31,6 +31,8 @@ impl Action for Scale {
             let object = read.subject(subject).await?;
             let now = u32::try_from(object["spec"]["replicas"].as_u64().unwrap_or(1)).unwrap_or(u32::MAX);
             let autoscalers = read.list("autoscaling", "horizontalpodautoscalers", &subject.namespace).await;
+            let unknown =
+                autoscalers.as_ref().err().map(|f| format!("not known: {}: {}", f.tried, f.happened));
             let autoscaler = in_charge(subject, autoscalers);
             let Some(answer) = answers.get("replicas") else {
                 let hint = autoscaler.as_ref().map(|a| a.words.clone()).unwrap_or_default();
@@ -38,7 +40,9 @@ impl Action for Scale {
                 return Ok(Step::Ask(Question::Number { key, label, now, hint }));
             };
             let wanted = number(answer)?;
-            Ok(Step::Plan(Box::new(plan(read, subject, &object, (now, wanted), autoscaler))))
+            let mut plan = plan(read, subject, &object, (now, wanted), autoscaler);
+            plan.checks.extend(unknown.map(|words| Check::warning("autoscaler", &words)));
+            Ok(Step::Plan(Box::new(plan)))
         }
         .boxed()
     }

@@ -62,8 +62,14 @@ fn flatten(at: &Value, path: &mut Vec<String>, out: &mut BTreeMap<String, String
             for (i, item) in items.iter().enumerate() {
                 // Items go by their names where they have one: an insertion is no change of all others.
                 let name = item["name"].as_str().map_or_else(|| i.to_string(), str::to_owned);
+                let mut rest = item.clone();
+                if item["name"].is_string()
+                    && let Some(map) = rest.as_object_mut()
+                {
+                    map.remove("name");
+                }
                 path.push(name);
-                flatten(item, path, out);
+                flatten(&rest, path, out);
                 path.pop();
             }
         }

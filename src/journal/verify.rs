@@ -1,7 +1,7 @@
 //! Reading the whole chain anew: what was edited, removed, inserted or put in another order,
 //! and what a checkpoint knows that the log no longer says.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::chain::torn_words;
 use super::checkpoint::Checkpoint;
@@ -68,7 +68,7 @@ pub fn verify(directory: &Path, checkpoints: &[Checkpoint]) -> Result<Report, Jo
 }
 
 impl Walk<'_> {
-    fn file(&mut self, path: &PathBuf) -> Result<(), JournalError> {
+    fn file(&mut self, path: &Path) -> Result<(), JournalError> {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         for line in file::lines(path)? {
             let line = line?;

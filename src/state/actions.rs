@@ -38,7 +38,7 @@ pub enum Stage {
     /// Something must be known first.
     Asking {
         question: Question,
-        field: TextArea<'static>,
+        field: Box<TextArea<'static>>,
         chosen: usize,
     },
     Shown(Box<Shown>),
@@ -89,7 +89,7 @@ impl Shown {
         if let Some(name) = &self.preview.type_name
             && *name.as_str() != self.typed_name()
         {
-            return Some(format!("type {name}"));
+            return Some(format!("type '{name}' to confirm"));
         }
         if self.preview.reason_required && self.typed_reason().trim().is_empty() {
             return Some("give a reason".to_owned());

@@ -131,7 +131,7 @@ fn asked(paint: &Paint<'_>, question: &Question, chosen: usize, width: usize) ->
             for (i, option) in options.iter().enumerate().skip(first).take(8) {
                 let style = if i == chosen { paint.style(Role::Selection) } else { paint.style(Role::Text) };
                 lines.push(Line::from(Span::styled(
-                    format!("  {:<w$}", option.label.as_str(), w = width),
+                    format!("  {:<w$}", option.label.as_str(), w = width.saturating_sub(2)),
                     style,
                 )));
             }

@@ -68,7 +68,7 @@ pub fn planned(state: &mut State, id: u64, planned: Result<Planned, Failure>) ->
                 Question::Number { now, .. } => (now.to_string(), 0),
                 Question::Pick { chosen, .. } => (String::new(), *chosen),
             };
-            dialog.stage = Stage::Asking { question, field: line_field(&text), chosen };
+            dialog.stage = Stage::Asking { question, field: Box::new(line_field(&text)), chosen };
         }
         Ok(Planned::Preview(preview)) => show(dialog, *preview, now),
         Err(failure) => dialog.stage = Stage::Failed(failure),

@@ -298,3 +298,41 @@ fn every_pod_has_the_status_that_kubectl_prints() {
     assert!(wanted.iter().any(|pod| pod[3] == "CrashLoopBackOff"));
     assert_eq!(got, wanted);
 }
+
+#[test]
+fn the_audit_log_is_shown_checked_and_signed() {
+    use midwatch::journal::{Entry, Journal, Phase, Target, Who};
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join(".local/state/midwatch/audit");
+    let journal = Journal::open(directory.clone()).unwrap();
+    for phase in [Phase::Planned, Phase::Confirmed] {
+        let entry = Entry {
+            phase,
+            action: "scale".into(),
+            target: Target { kind: "deployment".into(), name: "api".into(), ..Target::default() },
+            operation: "op".into(),
+            plan: String::new(),
+            before: [("replicas".to_owned(), "4".to_owned())].into(),
+            after: [("replicas".to_owned(), "6".to_owned())].into(),
+            reason: "load".into(),
+            approver: String::new(),
+            words: String::new(),
+        };
+        journal.append(jiff::Timestamp::now(), &Who::here("dana"), entry).unwrap();
+    }
+    let shown = run_in(home, &["audit", "show", "--user", "dana", "--since", "1h"]).ends(0);
+    let shown = shown.says("deployment/api").says("replicas 4 → 6").says("because: load");
+    let checkpoint = run_in(shown.home, &["audit", "checkpoint"]).ends(0).says("midwatch.audit-checkpoint/1");
+    let kept = checkpoint.home.path().join("kept.json");
+    std::fs::write(&kept, checkpoint.out()).unwrap();
+    let kept = kept.display().to_string();
+    let whole =
+        run_in(checkpoint.home, &["audit", "verify", "--checkpoint", &kept]).ends(0).says("whole: 2 records");
+    let mut files = std::fs::read_dir(&directory).unwrap().map(|e| e.unwrap().path());
+    let file = files.find(|p| p.extension().is_some_and(|e| e == "jsonl")).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("\"load\"", "\"none\"")).unwrap();
+    let found = run_in(whole.home, &["audit", "verify"]).ends(1).says("was changed");
+    run_in(found.home, &["audit", "prune", "--days", "30"]).ends(2).warns("7 years");
+    run(&["audit", "show", "--since", "yesterday"]).ends(2).warns("not an age");
+}

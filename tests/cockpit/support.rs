@@ -129,9 +129,9 @@ impl Cockpit {
             self.engine.perform(effect);
         }
         let unread = ui::dialog::unread(&self.state);
-        if unread.is_some() && unread != self.drawn {
+        if let Some(dialog) = unread.filter(|d| self.drawn != Some(*d)) {
             self.drawn = unread;
-            self.take(Msg::Drawn { dialog: unread.unwrap() });
+            self.take(Msg::Drawn { dialog });
         }
     }
 

@@ -20,19 +20,19 @@ impl Checked {
     ///
     /// # Errors
     /// The plan, with the reason.
-    pub fn confirm(self, given: Given) -> Result<Confirmed, (Self, String)> {
+    pub fn confirm(self, given: Given) -> Result<Confirmed, Box<(Self, String)>> {
         let preview = self.preview();
         if let Some(check) = preview.blocked() {
             let why = format!("{}: {}", check.about, check.words);
-            return Err((self, why));
+            return Err(Box::new((self, why)));
         }
         if preview.type_name.as_ref().is_some_and(|name| *name.as_str() != given.typed_name) {
             let why = "the name that was typed is not the object's".to_owned();
-            return Err((self, why));
+            return Err(Box::new((self, why)));
         }
         let reason = given.reason.trim().to_owned();
         if preview.reason_required && reason.is_empty() {
-            return Err((self, "a reason must be given".to_owned()));
+            return Err(Box::new((self, "a reason must be given".to_owned())));
         }
         Ok(Confirmed { checked: self, reason })
     }

@@ -112,7 +112,8 @@ impl Gateway {
         }
         let confirmed = match again.confirm(given) {
             Ok(confirmed) => confirmed,
-            Err((checked, why)) => {
+            Err(refusal) => {
+                let (checked, why) = *refusal;
                 scribe.note(session, &checked, Phase::Refused, &why).await;
                 return Err(Answer::Refused(refused(&why)));
             }

@@ -136,10 +136,16 @@ impl Acted {
             }
             Rollout::Failed(words) => Seen::Failed(words),
             Rollout::Paused => Seen::NotYet("paused".to_owned()),
-            Rollout::Progressing(words) => Seen::NotYet(format!(
-                "{words}; {} of {} updated, {} available",
-                workload.updated, workload.wanted, workload.available
-            )),
+            Rollout::Progressing(_) => {
+                let old = workload.current.saturating_sub(workload.updated);
+                let old = if old > 0 { format!(", {old} old ones left") } else { String::new() };
+                Seen::NotYet(format!(
+                    "{} of {} updated, {} available{old}",
+                    workload.updated.min(workload.wanted),
+                    workload.wanted,
+                    workload.available
+                ))
+            }
         }
     }
 }
