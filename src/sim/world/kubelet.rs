@@ -62,12 +62,13 @@ impl World {
         }
         match run.state.clone() {
             State::Pending => self.schedule(key),
-            State::Creating { until_ms } | State::NoImage { until_ms, .. } if until_ms <= now => {
-                if !self.waits_for_image(key) {
-                    self.start(key);
-                }
+            State::Creating { until_ms } | State::NoImage { until_ms, .. }
+                if until_ms <= now && self.waits_for_image(key) => {}
+            State::Creating { until_ms } | State::NoImage { until_ms, .. } | State::BackOff { until_ms }
+                if until_ms <= now =>
+            {
+                self.start(key);
             }
-            State::BackOff { until_ms } if until_ms <= now => self.start(key),
             State::Running { .. } => self.run_on(key),
             _ => {}
         }
