@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::clock::Clock;
+use super::cluster::auth::Rule;
 
 /// How the API server misbehaves. The default is not at all. All times are wall-clock
 /// time, because it is the client that waits.
@@ -32,6 +33,20 @@ pub struct Fault {
     pub down: bool,
     /// Connections are taken and nothing is ever answered.
     pub hang: bool,
+    /// Share of answers that stall after half of their body, for a time between the bounds of
+    /// `stall_ms`.
+    pub stall_body_ratio: f64,
+    /// The history of changes is forgotten before every request: whatever names an older version
+    /// (a watch, the next page of a list) is 410 Gone.
+    pub compact: bool,
+    /// The tokens of the kubeconfig are not taken: 401.
+    pub expired_token: bool,
+    /// Rights that are taken away.
+    pub deny: Vec<Rule>,
+    /// Pods whose status is written anew each second, one after the other: a busy cluster.
+    pub churn_per_s: u32,
+    /// How far the API server's clock is ahead (or behind), in seconds.
+    pub skew_s: i64,
 }
 
 /// What is to happen to one request.
@@ -79,6 +94,14 @@ impl Faults {
 
     fn roll<T>(&self, f: impl FnOnce(&mut StdRng) -> T) -> T {
         f(&mut self.rng.lock().unwrap_or_else(|e| e.into_inner()))
+    }
+
+    /// How long the answer that is sent now stalls in its middle, if it does.
+    pub fn stalls_body(&self) -> Option<Duration> {
+        let fault = self.current();
+        let [low, high] = fault.stall_ms;
+        let stalls = self.roll(|r| r.random::<f64>()) < fault.stall_body_ratio;
+        stalls.then(|| Duration::from_millis(self.roll(|r| r.random_range(low..=high.max(low)))))
     }
 
     /// Delays a request as the fault says and decides what becomes of it.

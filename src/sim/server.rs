@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use super::clock::Clock;
 use super::cluster::auth::{ADMIN, Auth, VIEWER};
 use super::cluster::http::{self, Api, RequestRecord};
+use super::cluster::json::time;
 use super::cluster::kinds::Kind;
 use super::cluster::reply;
 use super::cluster::status::ApiError;
@@ -38,6 +39,8 @@ use super::world::{Parts, World};
 pub(super) const RULES: &str = include_str!("../../assets/scenarios/rules.toml");
 /// How often the world is looked after when nobody changes anything, in simulated time.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Churn comes in bursts, as from kubelets that report.
+const CHURNS_PER_S: usize = 20;
 /// However fast simulated time runs, the machine has other things to do.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
@@ -90,11 +93,13 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
     let (admin, viewer) = (token("a"), token("b"));
     let origin_ms = options.origin.as_millisecond();
     let clock = Clock::new(options.origin, options.speed);
+    let faults = Arc::new(Faults::new(options.seed, clock));
     let parts = Parts {
         store: Arc::new(Store::new(options.seed)),
         metrics: Metrics::new(clock),
-        auth: Arc::new(Auth::new(admin.clone(), viewer.clone(), &options.scenario.rights)),
-        faults: Arc::new(Faults::new(options.seed, clock)),
+        auth: Arc::new(Auth::new(admin.clone(), viewer.clone(), &options.scenario.rights, faults.clone())),
+        faults,
+        served: Arc::default(),
     };
     parts.metrics.load_rules(RULES)?;
     let own = parts.clone();
@@ -112,13 +117,14 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
         clock,
         auth: parts.auth,
         faults: parts.faults,
+        served: parts.served,
         world,
         redis: redis.clone(),
         prometheus: parts.metrics.prometheus(),
         alertmanager: parts.metrics.alertmanager(),
         requests: Mutex::new(VecDeque::new()),
     });
-    let mut tasks = vec![tokio::spawn(keep_time(api.clone()))];
+    let mut tasks = vec![tokio::spawn(keep_time(api.clone())), tokio::spawn(churn(api.clone()))];
     let (listener, certificate) = TlsListener::bind(api.faults.clone()).await?;
     let kube = axum::serve::Listener::local_addr(&listener)?;
     spawn(listener, http::router(api.clone()), &mut tasks);
@@ -155,6 +161,34 @@ async fn keep_time(api: Arc<Api>) {
             _ = changed.changed() => {}
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// Writes the status of pods anew, as many as the fault in force asks for.
+async fn churn(api: Arc<Api>) {
+    let mut fault = api.faults.subscribe();
+    let mut after = (String::new(), String::new());
+    loop {
+        let each = usize::try_from(fault.borrow_and_update().churn_per_s).unwrap_or(0).div_ceil(CHURNS_PER_S);
+        if each == 0 {
+            if fault.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let now = time(api.clock.now_ms());
+        let page = api.store.page(Kind::Pod, None, Some((&after.0, &after.1)), each, |_| true);
+        for pod in &page.objects {
+            let _ = api.store.edit(Kind::Pod, &pod.namespace, &pod.name, |tree| {
+                if let Some(condition) = tree.pointer_mut("/status/conditions/0") {
+                    condition["lastProbeTime"] = now.clone().into();
+                }
+                Ok(())
+            });
+        }
+        after =
+            page.objects.last().map(|p| (p.namespace.to_string(), p.name.to_string())).unwrap_or_default();
+        tokio::time::sleep(Duration::from_secs(1) / u32::try_from(CHURNS_PER_S).unwrap_or(1)).await;
     }
 }
 

@@ -257,6 +257,54 @@ async fn a_dead_api_server_cuts_everything_and_comes_back() {
 }
 
 #[tokio::test]
+async fn faults_on_demand_and_their_end() {
+    let sim = sim("calm").await;
+    let client = Client::of(&sim);
+    let fault = async |body: Value| client.send("POST", "/_sim/fault", "application/json", body).await;
+    let (_, first) = client.get(&format!("{PODS}?limit=30")).await;
+    let token = first["metadata"]["continue"].as_str().unwrap();
+    client.send("PATCH", API, MERGE, json!({"metadata": {"annotations": {"a": "b"}}})).await;
+    assert_eq!(client.get(&format!("{PODS}?limit=30&continue={token}")).await.0, 200);
+    fault(json!({"compact": true})).await;
+    assert_eq!(client.get(&format!("{PODS}?limit=30&continue={token}")).await.0, 410);
+
+    fault(json!({"expired_token": true})).await;
+    let (code, status) = client.get(PODS).await;
+    assert_eq!((code.as_u16(), status["reason"].as_str()), (401, Some("Unauthorized")));
+
+    let denied =
+        json!({"deny": [{"verbs": ["patch"], "resources": ["deployments"], "namespaces": ["shop"]}]});
+    let (_, shown) = fault(denied).await;
+    assert_eq!(shown["fault"]["deny"][0]["verbs"], json!(["patch"]));
+    assert_eq!(client.send("PATCH", API, MERGE, json!({})).await.0, 403);
+    assert_eq!(client.get(API).await.0, 200);
+
+    fault(json!({"skew_s": -7200})).await;
+    let response = client.request("GET", "/version").send().await.unwrap();
+    assert_eq!(response.headers()["date"], "Fri, 20 Nov 2026 01:12:00 GMT");
+
+    fault(json!({"stall_body_ratio": 1.0, "stall_ms": [300, 300]})).await;
+    let mut response = client.request("GET", PODS).send().await.unwrap();
+    let first = response.chunk().await.unwrap().unwrap().len();
+    let rest: usize = {
+        let mut sum = 0;
+        while let Some(chunk) = response.chunk().await.unwrap() {
+            sum += chunk.len();
+        }
+        sum
+    };
+    assert!(first > 0 && rest > 0, "{first} and {rest}");
+
+    let (code, status) = fault(json!({"latency": 5})).await;
+    assert!(
+        code == 400 && status["message"].as_str().unwrap().contains("unknown field `latency`"),
+        "{status}"
+    );
+    assert_eq!(fault(json!({})).await.1["fault"]["compact"], false);
+    assert_eq!(client.send("PATCH", API, MERGE, json!({})).await.0, 200);
+}
+
+#[tokio::test]
 async fn kube_lists_typed_pods() {
     let sim = sim("calm").await;
     let config = kube::config::Kubeconfig::from_yaml(&sim.kubeconfig_yaml()).unwrap();

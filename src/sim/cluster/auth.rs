@@ -1,7 +1,7 @@
 //! Who asks, and may they: two users (an admin, and a viewer with few rights), rules in
 //! the form of RBAC, and denials that a scenario can add.
 
-use std::sync::RwLock;
+use std::sync::{Arc, RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::json::text;
 use super::kinds::Kind;
 use super::status::ApiError;
+use crate::sim::fault::Faults;
 
 /// The user of the kubeconfig's first context.
 pub const ADMIN: &str = "oncall";
@@ -85,11 +86,13 @@ pub struct Auth {
     viewer: SecretString,
     rights: Vec<Rule>,
     denied: RwLock<Vec<Rule>>,
+    /// May take rights away for a while, and say that the tokens have expired.
+    faults: Arc<Faults>,
 }
 
 impl Auth {
     /// `rights` take the place of what the viewer may otherwise do, where there are any.
-    pub fn new(admin: SecretString, viewer: SecretString, rights: &[Rule]) -> Self {
+    pub fn new(admin: SecretString, viewer: SecretString, rights: &[Rule], faults: Arc<Faults>) -> Self {
         let all = |user: &str| Rule {
             user: user.to_owned(),
             verbs: vec!["*".to_owned()],
@@ -101,7 +104,7 @@ impl Auth {
         // Every authenticated user may ask what it may do (`system:basic-user`).
         let reviews = ["selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"];
         own.push(rule(&["create"], &reviews, ""));
-        Self { admin, viewer, rights: own, denied: RwLock::default() }
+        Self { admin, viewer, rights: own, denied: RwLock::default(), faults }
     }
 
     /// The user that an `Authorization` header stands for.
@@ -122,9 +125,15 @@ impl Auth {
     }
 
     pub fn allowed(&self, user: &str, asked: &Attributes) -> bool {
-        let denied = self.denied.read().unwrap_or_else(|e| e.into_inner());
         let any = |rules: &[Rule]| rules.iter().any(|r| r.is_of(user) && r.covers(asked));
-        !any(&denied) && any(&self.rights)
+        !any(&self.denials()) && any(&self.rights)
+    }
+
+    /// What a scenario and a fault have taken away.
+    fn denials(&self) -> Vec<Rule> {
+        let mut all = self.denied.read().unwrap_or_else(|e| e.into_inner()).clone();
+        all.extend(self.faults.current().deny);
+        all
     }
 
     /// # Errors
@@ -192,7 +201,7 @@ impl Auth {
             "incomplete": false,
         });
         // A denial is no rule of RBAC: as with a webhook that has a say, the list is a hint.
-        if !self.denied.read().unwrap_or_else(|e| e.into_inner()).is_empty() {
+        if !self.denials().is_empty() {
             status["incomplete"] = true.into();
             status["evaluationError"] = "webhook authorizer does not support user rule resolution".into();
         }
@@ -257,8 +266,12 @@ pub fn attributes<'a>(
 mod tests {
     use super::*;
 
+    fn faults() -> Arc<Faults> {
+        Arc::new(Faults::new(1, crate::sim::clock::Clock::new(jiff::Timestamp::UNIX_EPOCH, 1.0)))
+    }
+
     fn auth() -> Auth {
-        Auth::new("a".to_owned().into(), "v".to_owned().into(), &[])
+        Auth::new("a".to_owned().into(), "v".to_owned().into(), &[], faults())
     }
 
     #[test]
@@ -298,7 +311,7 @@ mod tests {
             names: vec!["api".into()],
             ..rule(&["get", "update"], &["*/scale"], VIEWER)
         };
-        let auth = Auth::new("a".to_owned().into(), "v".to_owned().into(), &[scale]);
+        let auth = Auth::new("a".to_owned().into(), "v".to_owned().into(), &[scale], faults());
         let may = |namespace, name, sub| {
             auth.allowed(VIEWER, &attributes("update", Kind::Deployment, namespace, name, sub))
         };

@@ -14,6 +14,7 @@ use percent_encoding::percent_decode_str;
 use super::auth::{Auth, attributes};
 use super::kinds::Kind;
 use super::request::{Request, Target, parse_query};
+use super::served::{Call, Served};
 use super::status::ApiError;
 use super::store::Store;
 use super::{
@@ -48,6 +49,7 @@ pub struct Api {
     pub clock: Clock,
     pub auth: Arc<Auth>,
     pub faults: Arc<Faults>,
+    pub served: Arc<Served>,
     pub world: Arc<Mutex<World>>,
     pub prometheus: Router,
     pub alertmanager: Router,
@@ -61,8 +63,9 @@ pub fn router(api: Arc<Api>) -> Router {
 }
 
 async fn serve(State(api): State<Arc<Api>>, raw: axum::extract::Request) -> Response {
-    let verdict =
-        if raw.uri().path().starts_with("/_sim/") { Verdict::Pass } else { api.faults.judge().await };
+    let call = Call::of(raw.method(), raw.uri());
+    let control = raw.uri().path().starts_with("/_sim/");
+    let verdict = if control { Verdict::Pass } else { api.faults.judge().await };
     let mut response = match verdict {
         Verdict::Pass => api.answer(raw).await,
         Verdict::TooMany { retry_after_s } => reply::error(&ApiError::too_many_requests(retry_after_s)),
@@ -76,7 +79,20 @@ async fn serve(State(api): State<Arc<Api>>, raw: axum::extract::Request) -> Resp
             )
         }
     };
-    let date = api.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if !control && verdict != Verdict::Cut {
+        api.served.count(Call { code: response.status().as_u16(), ..call });
+    }
+    if let Some(pause) = api.faults.stalls_body() {
+        response = reply::stalled(response, pause).await;
+    }
+    let skew = jiff::SignedDuration::from_secs(api.faults.current().skew_s);
+    let date = api
+        .clock
+        .now()
+        .saturating_add(skew)
+        .unwrap_or(api.clock.now())
+        .strftime("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string();
     if let Ok(date) = HeaderValue::from_str(&date) {
         response.headers_mut().insert(header::DATE, date);
     }
@@ -102,9 +118,14 @@ impl Api {
         let (mut parts, body) = raw.into_parts();
         let authorization =
             parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let Some(user) = self.auth.user(authorization) else {
+        let fault = self.faults.current();
+        let control = parts.uri.path().starts_with("/_sim/");
+        let Some(user) = self.auth.user(authorization).filter(|_| control || !fault.expired_token) else {
             return reply::error(&ApiError::unauthorized());
         };
+        if fault.compact && !control {
+            self.store.compact();
+        }
         let Ok(body) = to_bytes(body, BODY_LIMIT_BYTES).await else {
             let text = format!("Request entity too large: limit is {BODY_LIMIT_BYTES}");
             return reply::error(&ApiError::new(413, "RequestEntityTooLarge", text));
@@ -212,7 +233,7 @@ impl Api {
         if target.subresource == "status" && !target.kind.info().subresources.contains(&"status") {
             return Err(ApiError::no_such_path());
         }
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now_ms() + self.faults.current().skew_s.saturating_mul(1_000);
         let store = &self.store;
         let named = !target.name.is_empty();
         match (target.subresource.as_str(), verb) {

@@ -24,6 +24,7 @@ pub mod request;
 mod scale;
 pub mod schema;
 pub mod select;
+pub mod served;
 pub mod status;
 pub mod store;
 pub mod stream;

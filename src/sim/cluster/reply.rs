@@ -2,11 +2,13 @@
 //! server compresses bodies over 128 KiB when the client asks for it.
 
 use std::io::Write;
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::response::Response;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures::{StreamExt, stream};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 
@@ -95,6 +97,24 @@ pub async fn negotiated(accept: &str, response: Response) -> Response {
         }
         None => error(&ApiError::not_acceptable()),
     }
+}
+
+/// The same answer, with a pause in the middle of its body.
+pub async fn stalled(response: Response, pause: Duration) -> Response {
+    // What has no end has no middle.
+    if response.body().size_hint().exact().is_none() {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let rest = bytes.slice(bytes.len() / 2..);
+    let first = bytes.slice(..bytes.len() / 2);
+    let late = stream::once(async move {
+        tokio::time::sleep(pause).await;
+        Ok::<_, std::io::Error>(rest)
+    });
+    let body = Body::from_stream(stream::iter([Ok(first)]).chain(late));
+    Response::from_parts(parts, body)
 }
 
 /// The same answer, compressed when it is large and the client accepts that.

@@ -2,16 +2,19 @@
 //! and the HTTP APIs of Prometheus and Alertmanager in front of them.
 
 mod alertmanager;
+mod exposition;
+mod families;
 pub mod labels;
 mod params;
 mod prometheus;
 pub mod promql;
 #[cfg(test)]
 mod real_prometheus;
+mod retention;
 mod rules;
 pub mod tsdb;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::clock::Clock;
@@ -31,7 +34,7 @@ pub struct Metrics {
     db: RwLock<Tsdb>,
     rules: Mutex<Rules>,
     alertmanager: Mutex<Alertmanager>,
-    /// The `ALERTS` series that are being written.
+    /// The series of the alerts that are being written.
     alert_series: Mutex<HashSet<Labels>>,
 }
 
@@ -69,24 +72,24 @@ impl Metrics {
     }
 
     /// Evaluates every rule over the series as they are at `at_ms` (milliseconds since the
-    /// epoch), writes the `ALERTS` series, and sends what fires to Alertmanager. Must be
+    /// epoch), writes the series of the alerts, and sends what fires to Alertmanager. Must be
     /// called with rising times, and not from within [`Metrics::write`].
     pub fn evaluate_rules(&self, at_ms: i64) {
         let mut rules = self.rules();
         let notices = self.read(|db| rules.evaluate(db, at_ms));
-        let now = rules.series();
+        let now: HashMap<Labels, f64> = rules.series();
         let mut before = self.alert_series.lock().unwrap_or_else(PoisonError::into_inner);
         self.write(|db| {
-            for labels in before.difference(&now) {
+            for labels in before.iter().filter(|labels| !now.contains_key(*labels)) {
                 let id = db.series_of(labels.clone());
                 db.end(id, at_ms);
             }
-            for labels in &now {
+            for (labels, value) in &now {
                 let id = db.series_of(labels.clone());
-                db.append(id, at_ms, 1.0);
+                db.append(id, at_ms, *value);
             }
         });
-        *before = now;
+        *before = now.into_keys().collect();
         self.alerts().receive(notices, at_ms);
     }
 

@@ -1,11 +1,13 @@
 //! The evaluator against a real Prometheus: the same samples in both, the same requests to
-//! both HTTP APIs, and the answers compared value by value.
+//! both HTTP APIs, and the answers compared value by value. (In `scraped`, its samples are those
+//! that it has scraped from the simulation.)
 //!
 //! Needs `prometheus` and `promtool` on the path; skipped with a note where they are missing,
 //! unless `MIDWATCH_REQUIRE_SERVERS=1`.
 
 mod data;
 mod queries;
+mod scraped;
 pub mod server;
 
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! The series store: sorted samples by label set, found through an inverted index, so that a
 //! query touches the series that it selects and no others.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use promql_parser::label::{MatchOp, Matcher};
@@ -9,7 +9,7 @@ use promql_parser::label::{MatchOp, Matcher};
 pub use super::labels::Labels;
 use super::labels::{METRIC_NAME, get, labels_from};
 
-/// A handle to one series; stays valid for the life of the store.
+/// A handle to one series; it never comes to mean another, even when the series is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeriesId(pub usize);
 
@@ -37,7 +37,8 @@ type Postings = BTreeMap<Arc<str>, Vec<SeriesId>>;
 #[derive(Default)]
 pub struct Tsdb {
     by_labels: HashMap<Labels, SeriesId>,
-    series: Vec<(Labels, Vec<Sample>)>,
+    /// Forgotten ones leave a gap.
+    series: Vec<Option<(Labels, Vec<Sample>)>>,
     index: HashMap<Arc<str>, Postings>,
 }
 
@@ -57,13 +58,14 @@ impl Tsdb {
             self.index.entry(name.clone()).or_default().entry(value.clone()).or_default().push(id);
         }
         self.by_labels.insert(labels.clone(), id);
-        self.series.push((labels, Vec::new()));
+        self.series.push(Some((labels, Vec::new())));
         id
     }
 
-    /// Adds a sample; one that is not newer than the last of its series is ignored.
+    /// Adds a sample; one that is not newer than the last of its series, or whose series is
+    /// forgotten, is ignored.
     pub fn append(&mut self, id: SeriesId, t: i64, v: f64) {
-        if let Some((_, samples)) = self.series.get_mut(id.0)
+        if let Some(Some((_, samples))) = self.series.get_mut(id.0)
             && samples.last().is_none_or(|last| last.t < t)
         {
             samples.push(Sample { t, v });
@@ -78,27 +80,46 @@ impl Tsdb {
         }
     }
 
-    /// Forgets samples older than `t` (milliseconds); series and their handles stay.
-    pub fn prune_before(&mut self, t: i64) {
-        for (_, samples) in &mut self.series {
-            let old = samples.partition_point(|s| s.t < t);
-            samples.drain(..old);
+    /// Lets `keep` thin the samples of each series, and forgets the series that it refuses.
+    pub(super) fn retain_samples(&mut self, mut keep: impl FnMut(&mut Vec<Sample>) -> bool) {
+        let mut forgotten = HashSet::new();
+        for (i, slot) in self.series.iter_mut().enumerate() {
+            if slot.as_mut().is_some_and(|(_, samples)| !keep(samples))
+                && let Some((labels, _)) = slot.take()
+            {
+                self.by_labels.remove(&labels);
+                forgotten.insert(SeriesId(i));
+            }
         }
+        if forgotten.is_empty() {
+            return;
+        }
+        for values in self.index.values_mut() {
+            values.retain(|_, ids| {
+                ids.retain(|id| !forgotten.contains(id));
+                !ids.is_empty()
+            });
+        }
+        self.index.retain(|_, values| !values.is_empty());
     }
 
     /// The samples of a series, oldest first, staleness markers among them.
     pub fn samples(&self, id: SeriesId) -> &[Sample] {
-        self.series.get(id.0).map_or(&[], |(_, samples)| samples)
+        self.slot(id).map_or(&[], |(_, samples)| samples)
     }
 
-    /// The labels of a series, or `None` for a handle of another store.
+    /// The labels of a series; `None` when it is forgotten.
     pub fn labels(&self, id: SeriesId) -> Option<&Labels> {
-        self.series.get(id.0).map(|(labels, _)| labels)
+        self.slot(id).map(|(labels, _)| labels)
+    }
+
+    fn slot(&self, id: SeriesId) -> Option<&(Labels, Vec<Sample>)> {
+        self.series.get(id.0)?.as_ref()
     }
 
     /// The series that satisfy every matcher, in the order in which they were made.
     pub fn select(&self, matchers: &[Matcher]) -> Vec<SeriesId> {
-        let all = || (0..self.series.len()).map(SeriesId).collect();
+        let all = || self.ids().collect();
         let candidates =
             matchers.iter().filter_map(|m| self.postings(m)).min_by_key(Vec::len).unwrap_or_else(all);
         let fits = |id: &SeriesId| {
@@ -131,8 +152,8 @@ impl Tsdb {
     }
 
     /// Every series, in the order in which they were made.
-    pub fn ids(&self) -> impl Iterator<Item = SeriesId> + use<> {
-        (0..self.series.len()).map(SeriesId)
+    pub fn ids(&self) -> impl Iterator<Item = SeriesId> {
+        self.series.iter().enumerate().filter(|(_, slot)| slot.is_some()).map(|(i, _)| SeriesId(i))
     }
 
     /// The names of the labels that the given series have, sorted.
@@ -181,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_stay_sorted_end_once_and_can_be_pruned() {
+    fn samples_stay_sorted_and_end_once() {
         let mut db = Tsdb::default();
         let id = db.series("m", &[]);
         for t in [10, 20, 15, 20, 30] {
@@ -191,8 +212,6 @@ mod tests {
         db.end(id, 50);
         assert_eq!(db.samples(id).iter().map(|s| s.t).collect::<Vec<_>>(), [10, 20, 30, 40]);
         assert!(db.samples(id)[3].is_stale() && !db.samples(id)[2].is_stale());
-        db.prune_before(20);
-        assert_eq!(db.samples(id)[0], Sample { t: 20, v: 20.0 });
-        assert!(db.has_samples(id, 0, 20) && !db.has_samples(id, 0, 19));
+        assert!(db.has_samples(id, 0, 10) && !db.has_samples(id, 0, 9));
     }
 }

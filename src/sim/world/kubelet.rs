@@ -16,7 +16,7 @@ const BACK_OFF_RESET_MS: i64 = 600_000;
 /// How soon the scheduler looks again at a pod that fits nowhere.
 const SCHEDULE_RETRY_MS: i64 = 10_000;
 
-type PodKey = (String, String);
+pub type PodKey = (String, String);
 
 impl World {
     /// Takes notice of a pod that was made or changed.
@@ -62,7 +62,12 @@ impl World {
         }
         match run.state.clone() {
             State::Pending => self.schedule(key),
-            State::Creating { until_ms } | State::BackOff { until_ms } if until_ms <= now => self.start(key),
+            State::Creating { until_ms } | State::NoImage { until_ms, .. } if until_ms <= now => {
+                if !self.waits_for_image(key) {
+                    self.start(key);
+                }
+            }
+            State::BackOff { until_ms } if until_ms <= now => self.start(key),
             State::Running { .. } => self.run_on(key),
             _ => {}
         }
@@ -280,7 +285,9 @@ fn is_due(run: &PodRun, now: i64) -> bool {
     }
     match &run.state {
         State::Pending => run.retry_at_ms <= now,
-        State::Creating { until_ms } | State::BackOff { until_ms } => *until_ms <= now,
+        State::Creating { until_ms } | State::BackOff { until_ms } | State::NoImage { until_ms, .. } => {
+            *until_ms <= now
+        }
         State::Running { .. } => at(run.ready_at_ms) || at(run.ends.as_ref().map(|e| e.finished_ms)),
         State::Done => false,
     }

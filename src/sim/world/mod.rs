@@ -10,6 +10,7 @@ pub mod controllers;
 pub mod cron;
 mod events;
 mod history;
+mod images;
 mod kubelet;
 pub mod logs;
 pub mod make;
@@ -28,6 +29,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::cluster::auth::Auth;
+use super::cluster::served::Served;
 use super::cluster::status::ApiError;
 use super::cluster::store::Store;
 use super::fault::Faults;
@@ -41,6 +43,7 @@ use pod::PodRun;
 pub const TICK_MS: i64 = 5_000;
 /// How often the simulated Prometheus scrapes and the autoscaler looks.
 pub const SCRAPE_MS: i64 = 15_000;
+const HOUR_MS: i64 = 3_600_000;
 /// How much of the past is really played, not made up.
 pub const LIVE_PAST_MS: i64 = 3_600_000;
 
@@ -51,6 +54,7 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     pub auth: Arc<Auth>,
     pub faults: Arc<Faults>,
+    pub served: Arc<Served>,
 }
 
 /// The world.
@@ -200,6 +204,9 @@ impl World {
         self.run_velero(from_ms, to_ms);
         self.check_certificates();
         self.forget_old_events();
+        if to_ms.div_euclid(HOUR_MS) > from_ms.div_euclid(HOUR_MS) {
+            self.parts.metrics.write(|db| db.retain(to_ms));
+        }
         for key in self.rolling.clone() {
             self.reconcile(&key);
         }

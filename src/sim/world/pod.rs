@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::images;
 use crate::sim::cluster::json::{list, parse_time, quantity, text, time};
 
 /// How a container ended.
@@ -23,6 +24,13 @@ pub enum State {
     Pending,
     /// The image is pulled and the container made; it starts at the given time.
     Creating {
+        until_ms: i64,
+    },
+    /// An image can't be pulled; tried again at the given time.
+    NoImage {
+        tries: u32,
+        /// It was tried just now: no back-off yet.
+        fresh: bool,
         until_ms: i64,
     },
     Running {
@@ -162,7 +170,7 @@ impl PodRun {
         match (&self.state, &self.last) {
             (State::Done, Some(end)) if end.exit_code != 0 => "Failed",
             (State::Done, _) => "Succeeded",
-            (State::Pending | State::Creating { .. }, _) => "Pending",
+            (State::Pending | State::Creating { .. } | State::NoImage { .. }, _) => "Pending",
             _ => "Running",
         }
     }
@@ -239,6 +247,7 @@ impl PodRun {
             (State::Pending | State::Creating { .. }, _) => {
                 (json!({"waiting": {"reason": "ContainerCreating"}}), false)
             }
+            (State::NoImage { fresh, .. }, _) => (no_image(image, *fresh), false),
             (State::Running { since_ms }, _) => (json!({"running": {"startedAt": time(*since_ms)}}), true),
             (State::Done, Some(end)) => (ended(end, self.restarts), false),
             (State::Done, None) => (json!({}), false),
@@ -266,11 +275,28 @@ impl PodRun {
             "imageID": format!("{}@sha256:{:016x}{:048x}", image.split(':').next().unwrap_or_default(), fnv(image), 7),
             "restartCount": self.restarts, "state": state, "lastState": last,
         });
-        if !matches!(self.state, State::Pending | State::Creating { .. }) {
+        if !matches!(self.state, State::Pending | State::Creating { .. } | State::NoImage { .. }) {
             out["containerID"] = id(self.restarts).into();
         }
         out
     }
+}
+
+/// What a container that waits for its image shows.
+fn no_image(image: &str, fresh: bool) -> Value {
+    let (reason, message) = match (images::exists(image), fresh) {
+        (true, _) => ("ContainerCreating", String::new()),
+        (false, true) => ("ErrImagePull", images::why(image)),
+        (false, false) => (
+            "ImagePullBackOff",
+            format!("Back-off pulling image \"{image}\": ErrImagePull: {}", images::why(image)),
+        ),
+    };
+    let mut waiting = json!({"reason": reason});
+    if !message.is_empty() {
+        waiting["message"] = message.into();
+    }
+    json!({"waiting": waiting})
 }
 
 /// Seconds before a container is started anew after its `level`th crash in a row, as

@@ -2,6 +2,8 @@
 //! of pods, workloads, jobs, certificates and nodes. Handles are kept, because looking a
 //! label set up for every sample would be most of the work.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::World;
@@ -13,6 +15,7 @@ use super::series::{Disks, PodSeries, Series};
 use crate::sim::cluster::json::{int, list, parse_time, text};
 use crate::sim::cluster::kinds::Kind;
 use crate::sim::cluster::object::Object;
+use crate::sim::cluster::served::Call;
 use crate::sim::metrics::tsdb::{SeriesId, Tsdb};
 
 /// A Job that went well is told of for two hours; two weeks of hourly ones are noise.
@@ -25,21 +28,29 @@ impl World {
         let disks = Disks { retention_days: self.retention_days(), since_origin_ms: at_ms - self.origin_ms };
         let store = self.parts.store.clone();
         let flow = self.physics.flow;
+        let served = self.parts.served.all();
         let (series, pods) = (&mut self.series, &self.pods);
         self.parts.metrics.write(|db| {
             series.write_shop(db, at_ms, &flow, disks);
             for run in pods.values() {
                 series.write_pod(db, at_ms, run);
             }
+            let mut there: HashSet<Box<str>> = HashSet::new();
             for kind in [Kind::Deployment, Kind::CronJob, Kind::Job, Kind::Certificate] {
                 for object in store.list(kind, None) {
-                    if !object.namespace.starts_with("team-") && !series.settled.contains(&object.uid) {
+                    if object.namespace.starts_with("team-") {
+                        continue;
+                    }
+                    if !series.settled.contains(&object.uid) {
                         series.write_object(db, at_ms, &object);
                     }
+                    there.insert(object.uid.clone());
                 }
             }
+            series.forget_objects(db, at_ms, &there);
+            series.write_served(db, at_ms, &served);
             series.write_nodes(db, at_ms);
-            let alive: std::collections::HashSet<&str> = pods.values().map(|p| p.uid.as_str()).collect();
+            let alive: HashSet<&str> = pods.values().map(|p| p.uid.as_str()).collect();
             series.pods.retain(|uid, gone| {
                 let keep = alive.contains(uid.as_str());
                 if !keep {
@@ -154,6 +165,40 @@ impl Series {
             for (id, value) in pair.iter().zip([NODE_DISK_BYTES, NODE_DISK_BYTES * (1.0 - used)]) {
                 db.append(*id, t_ms, value);
             }
+        }
+    }
+
+    /// The series of objects that are gone end.
+    fn forget_objects(&mut self, db: &mut Tsdb, t_ms: i64, there: &HashSet<Box<str>>) {
+        self.settled.retain(|uid| there.contains(uid));
+        self.objects.retain(|uid, ids| {
+            let keep = there.contains(uid);
+            if !keep {
+                ids.iter().for_each(|id| db.end(*id, t_ms));
+            }
+            keep
+        });
+    }
+
+    /// What the API server tells of the requests that it has answered.
+    fn write_served(&mut self, db: &mut Tsdb, t_ms: i64, served: &[(Call, u64)]) {
+        for (call, count) in served {
+            let id = self.served.entry(call.clone()).or_insert_with(|| {
+                let code = call.code.to_string();
+                let labels = [
+                    ("job", "apiserver"),
+                    ("component", "apiserver"),
+                    ("verb", call.verb),
+                    ("group", call.group),
+                    ("version", call.version),
+                    ("resource", call.resource),
+                    ("subresource", call.subresource),
+                    ("scope", call.scope),
+                    ("code", &code),
+                ];
+                db.series("apiserver_request_total", &labels)
+            });
+            db.append(*id, t_ms, *count as f64);
         }
     }
 

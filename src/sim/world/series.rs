@@ -1,10 +1,11 @@
 //! What the simulated Prometheus scrapes: the counters and gauges under the names that
 //! exporters in the field give them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::cast::{BACKUP_VOLUME_BYTES, DAY_MS, FULL_BACKUP_BYTES, SHOP};
 use super::physics::{Flow, POOL_SIZE};
+use crate::sim::cluster::served::Call;
 use crate::sim::metrics::tsdb::{SeriesId, Tsdb};
 
 /// Upper bounds of the latency histogram, in seconds (Prometheus' default buckets without
@@ -113,6 +114,8 @@ pub struct Series {
     /// Jobs of which nothing more is told.
     pub settled: HashSet<Box<str>>,
     pub nodes: Vec<SeriesId>,
+    /// By what the API server counts together.
+    pub served: BTreeMap<Call, SeriesId>,
 }
 
 /// Handles of a pod's series.

@@ -26,11 +26,13 @@ pub(super) fn play(scenario: &str) -> Stage {
 fn play_at(scenario: &str, origin: &str) -> Stage {
     let origin: jiff::Timestamp = origin.parse().unwrap();
     let clock = Clock::new(origin, 0.0);
+    let faults = Arc::new(Faults::new(7, clock));
     let parts = Parts {
         store: Arc::new(Store::new(7)),
         metrics: Metrics::new(clock),
-        auth: Arc::new(Auth::new("a".to_owned().into(), "b".to_owned().into(), &[])),
-        faults: Arc::new(Faults::new(7, clock)),
+        auth: Arc::new(Auth::new("a".to_owned().into(), "b".to_owned().into(), &[], faults.clone())),
+        faults,
+        served: Arc::default(),
     };
     parts.metrics.load_rules(crate::sim::server::RULES).unwrap();
     let scenario = Scenario::named(scenario).unwrap();

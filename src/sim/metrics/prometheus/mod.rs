@@ -12,9 +12,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 
-use super::Metrics;
 use super::params::{Params, parse_step, parse_time};
 use super::promql::{self, Answer, Grid, QueryError};
+use super::{Metrics, exposition};
 use reply::{Failure, Instant, Query, Range, success};
 
 /// Largest form body, in bytes; a long query is a few thousand.
@@ -35,6 +35,7 @@ pub fn router(metrics: Arc<Metrics>) -> Router {
         .route("/api/v1/targets", get(listing::targets))
         .route("/api/v1/metadata", get(listing::metadata))
         .route("/api/v1/status/buildinfo", get(listing::buildinfo))
+        .route("/metrics", get(exposition::metrics))
         .route("/-/healthy", get(|| async { "Prometheus Server is Healthy.\n" }))
         .route("/-/ready", get(|| async { "Prometheus Server is Ready.\n" }))
         .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })

@@ -64,6 +64,22 @@ impl Server {
         Some(Self::start("prometheus", &arguments, directory).await)
     }
 
+    /// Prometheus with a configuration and without samples; `None`, with a note, where it is
+    /// not installed.
+    pub async fn scraping(configuration: &str) -> Option<Self> {
+        if !installed("prometheus") {
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("prometheus.yml");
+        fs::write(&config, configuration).unwrap();
+        let arguments = [
+            format!("--config.file={}", config.display()),
+            format!("--storage.tsdb.path={}", directory.path().join("store").display()),
+        ];
+        Some(Self::start("prometheus", &arguments, directory).await)
+    }
+
     /// Alertmanager with a configuration, under the name that Debian gives it; `None`, with a
     /// note, where it is not installed.
     pub async fn alertmanager(configuration: &str) -> Option<Self> {

@@ -5,7 +5,7 @@ mod file;
 pub mod state;
 pub mod template;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 pub use file::{Inhibit, Rule, RuleError, parse};
@@ -61,11 +61,25 @@ impl Rules {
         self.rules.iter_mut().flat_map(|rule| rule.evaluate(db, at_ms)).collect()
     }
 
-    /// The labels that the `ALERTS` series have now: one per pending or firing alert.
-    pub fn series(&self) -> HashSet<Labels> {
+    /// The series of the pending and firing alerts and their values now: `ALERTS` is 1,
+    /// `ALERTS_FOR_STATE` the time in seconds since which the expression holds.
+    pub fn series(&self) -> HashMap<Labels, f64> {
         let alerts = self.rules.iter().flat_map(|r| r.active.values());
-        alerts.map(|a| with(&with(&a.labels, METRIC_NAME, "ALERTS"), "alertstate", a.state.word())).collect()
+        let both = |a: &Active| {
+            let state = with(&with(&a.labels, METRIC_NAME, ALERTS), "alertstate", a.state.word());
+            let since = (a.active_ms as f64 / 1000.0).floor();
+            [(state, 1.0), (with(&a.labels, METRIC_NAME, ALERTS_FOR_STATE), since)]
+        };
+        alerts.flat_map(both).collect()
     }
+}
+
+const ALERTS: &str = "ALERTS";
+const ALERTS_FOR_STATE: &str = "ALERTS_FOR_STATE";
+
+/// Whether it is the rules that make this series, and no target.
+pub fn is_of_alerts(name: &str) -> bool {
+    matches!(name, ALERTS | ALERTS_FOR_STATE)
 }
 
 impl RuleState {

@@ -50,9 +50,15 @@ fn alerts_become_series() {
     db.append(up, 0, 0.0);
     let mut rules = rules(DOWN);
     rules.evaluate(&db, 0);
-    let series: Vec<String> = rules.series().iter().map(display).collect();
-    let expected = r#"{__name__="ALERTS", alertname="Down", alertstate="pending", job="web", severity="page", who="web"}"#;
-    assert_eq!(series, [expected]);
+    rules.evaluate(&db, 15_000);
+    let mut series: Vec<(String, f64)> = rules.series().iter().map(|(l, v)| (display(l), *v)).collect();
+    series.sort_by(|a, b| a.0.cmp(&b.0));
+    let labels = r#"job="web", severity="page", who="web"}"#;
+    let expected = [
+        (format!(r#"{{__name__="ALERTS", alertname="Down", alertstate="pending", {labels}"#), 1.0),
+        (format!(r#"{{__name__="ALERTS_FOR_STATE", alertname="Down", {labels}"#), 0.0),
+    ];
+    assert_eq!(series, expected);
 }
 
 #[test]

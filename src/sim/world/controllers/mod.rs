@@ -87,6 +87,9 @@ impl World {
         let object = &change.last;
         let kind = object.kind;
         let namespace = object.namespace.to_string();
+        if kind == Kind::Pod && change.after.as_ref().is_some_and(|pod| self.is_left_alone(change, pod)) {
+            return;
+        }
         if RECONCILED.contains(&kind) {
             keys.insert((kind, namespace.clone(), object.name.to_string()));
         }
@@ -110,6 +113,21 @@ impl World {
         if change.after.is_none() {
             self.collect_garbage(object);
         }
+    }
+
+    /// Whether nothing but the status of a quiet pod was written: no controller has anything to do.
+    fn is_left_alone(&self, change: &Change, pod: &Object) -> bool {
+        let key = (pod.namespace.to_string(), pod.name.to_string());
+        let Some(before) = change.before.as_ref().filter(|_| !self.pods.contains_key(&key)) else {
+            return false;
+        };
+        let (before, after) = (before.tree(), pod.tree());
+        let ready =
+            |tree: &Value| list(tree, "/status/conditions").iter().filter(|c| c["status"] == "True").count();
+        before["spec"] == after["spec"]
+            && before["metadata"]["labels"] == after["metadata"]["labels"]
+            && !is_going(&after)
+            && ready(&before) == ready(&after)
     }
 
     fn forget_pod(&mut self, object: &Object) {
