@@ -40,7 +40,9 @@ impl Params {
     pub fn time(&self, name: &str) -> Result<Option<i64>, String> {
         match self.get(name) {
             "" => Ok(None),
-            text => parse_time(text).map(Some).map_err(|why| format!("invalid parameter {name:?}: {why}")),
+            text => parse_time(text)
+                .map(Some)
+                .map_err(|why| format!("invalid parameter {name:?}: Invalid time value for '{name}': {why}")),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::resp::Reply;
 use super::session::Session;
-use super::{User, access, clients, config, info, keys, values};
+use super::{User, about, access, clients, config, info, keys, values};
 
 /// Who may run a command.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,14 +73,14 @@ commands! {
     "client|setinfo" 4 Read false "7.2.0" "connection" "Set client or connection specific info" => clients::set_info;
     "client|list" -2 Admin false "2.4.0" "connection" "Get the list of client connections" => clients::list;
     "client|info" 2 Read false "6.2.0" "connection" "Returns information about the current client connection." => clients::info;
-    "command" -1 Read false "2.8.13" "server" "Get array of Redis command details" => info::command;
-    "command|count" 2 Read false "2.8.13" "server" "Get total number of Redis commands" => info::command_count;
-    "command|docs" -2 Read false "7.0.0" "server" "Get array of specific Redis command documentation" => info::command_docs;
-    "command|info" -2 Read false "2.8.13" "server" "Get array of specific Redis command details" => info::command_info;
+    "command" -1 Read false "2.8.13" "server" "Get array of Redis command details" => about::command;
+    "command|count" 2 Read false "2.8.13" "server" "Get total number of Redis commands" => about::command_count;
+    "command|docs" -2 Read false "7.0.0" "server" "Get array of specific Redis command documentation" => about::command_docs;
+    "command|info" -2 Read false "2.8.13" "server" "Get array of specific Redis command details" => about::command_info;
     "config|get" -3 Admin false "2.0.0" "server" "Get the values of configuration parameters" => config::get;
-    "cluster|info" 2 Read false "3.0.0" "cluster" "Provides info about Redis Cluster node state" => info::cluster;
+    "cluster|info" 2 Read false "3.0.0" "cluster" "Provides info about Redis Cluster node state" => about::cluster;
     "info" -1 Read false "1.0.0" "server" "Get information and statistics about the server" => info::info;
-    "role" 1 Read false "2.8.12" "server" "Return the role of the instance in the context of replication" => info::role;
+    "role" 1 Read false "2.8.12" "server" "Return the role of the instance in the context of replication" => about::role;
     "dbsize" 1 Read false "1.0.0" "server" "Return the number of keys in the selected database" => keys::size;
     "flushdb" -1 Write false "1.0.0" "server" "Remove all keys from the current database" => keys::flush;
     "flushall" -1 Write false "1.0.0" "server" "Remove all keys from all databases" => keys::flush;

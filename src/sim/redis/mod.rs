@@ -3,6 +3,7 @@
 //! One pod is the master, the others are its replicas. Nothing is done here that the world
 //! does not feel: a flush makes the hits fall until the cache is warm again.
 
+mod about;
 mod access;
 mod clients;
 mod commands;

@@ -68,6 +68,8 @@ pub struct Cache {
     taken: HashMap<u32, i64>,
     own: BTreeMap<Place, Entry>,
     own_bytes: usize,
+    /// When the first of them expires.
+    own_until_ms: i64,
     emptied_ms: i64,
     poisoned_ms: i64,
     /// Broken entries that are gone.
@@ -86,6 +88,7 @@ impl Cache {
             taken: HashMap::new(),
             own: BTreeMap::new(),
             own_bytes: 0,
+            own_until_ms: i64::MAX,
             emptied_ms: i64::MIN / 2,
             poisoned_ms: i64::MIN / 2,
             cleaned: HashSet::new(),
@@ -96,8 +99,21 @@ impl Cache {
         self.catalogue.get_or_init(|| Catalogue::new(self.seed))
     }
 
+    /// When a client took the entry away, or what a client had put in its place expired.
     fn taken_ms(&self, index: u32) -> i64 {
-        self.taken.get(&index).copied().unwrap_or(i64::MIN / 2)
+        let taken = self.taken.get(&index).copied().unwrap_or(i64::MIN / 2);
+        let own = self.own_of(SHOPS_DB, self.catalogue().name(index).as_bytes());
+        own.and_then(|e| e.expires_ms).map_or(taken, |expired| expired.max(taken))
+    }
+
+    fn own_of(&self, db: u8, key: &[u8]) -> Option<&Entry> {
+        if self.own.is_empty() { None } else { self.own.get(&place(db, key)) }
+    }
+
+    /// Whether a client's entry stands in the place of the shop's.
+    fn shadowed(&self, index: u32, eye: Eye) -> bool {
+        let name = self.catalogue().name(index).as_bytes();
+        self.own_of(SHOPS_DB, name).is_some_and(|e| Self::lives(e, eye.now_ms))
     }
 
     /// Whether the batch job's value is still there.
@@ -137,8 +153,8 @@ impl Cache {
 
     /// The entry under a key.
     pub fn get(&self, key: &[u8], eye: Eye) -> Option<Entry> {
-        if let Some(own) = self.own.get(&place(eye.db, key)) {
-            return Self::lives(own, eye.now_ms).then(|| own.clone());
+        if let Some(own) = self.own_of(eye.db, key).filter(|e| Self::lives(e, eye.now_ms)) {
+            return Some(own.clone());
         }
         if eye.db != SHOPS_DB {
             return None;
@@ -168,12 +184,12 @@ impl Cache {
             (last, looked) = (next, looked + 1);
             if own.peek().is_some_and(|(p, _)| p.1 == next) {
                 out.extend(own.next().filter(|(_, e)| Self::lives(e, eye.now_ms)).map(|(p, _)| p.2.to_vec()));
-            } else if let Some((_, index)) = shops.next() {
-                let name = self.catalogue().name(index).as_bytes();
-                let shadowed = !self.own.is_empty() && self.own.contains_key(&place(eye.db, name));
-                if !shadowed && self.since(index, eye).is_some() {
-                    out.push(name.to_vec());
-                }
+            } else {
+                let there = |(_, index): &(u64, u32)| {
+                    !self.shadowed(*index, eye) && self.since(*index, eye).is_some()
+                };
+                let name = |(_, index)| self.catalogue().name(index).as_bytes().to_vec();
+                out.extend(shops.next().filter(there).map(name));
             }
         }
     }
@@ -194,10 +210,7 @@ impl Cache {
             .for_each(|(_, e)| add(e.expires_ms));
         if eye.db == SHOPS_DB {
             for index in 0..self.catalogue().size() {
-                let name = self.catalogue().name(index).as_bytes();
-                if (self.own.is_empty() || !self.own.contains_key(&place(eye.db, name)))
-                    && self.since(index, eye).is_some()
-                {
+                if !self.shadowed(index, eye) && self.since(index, eye).is_some() {
                     let ttl = Catalogue::ttl_ms(index).filter(|_| !self.broken(index, eye));
                     // On the average half of it is left.
                     add(ttl.map(|ttl| eye.now_ms + ttl / 2));
@@ -218,14 +231,19 @@ impl Cache {
 
     /// What has expired is gone; one of the shop's comes back when it is next read.
     fn expire(&mut self, now_ms: i64) {
+        if now_ms < self.own_until_ms {
+            return;
+        }
         let over: Vec<Place> =
             self.own.iter().filter(|(_, e)| !Self::lives(e, now_ms)).map(|(p, _)| p.clone()).collect();
         for place in over {
-            self.forget_own(&place);
             if let Some(index) = self.catalogue().find(&place.2).filter(|_| place.0 == SHOPS_DB) {
-                self.taken.insert(index, now_ms);
+                let taken_ms = self.taken_ms(index);
+                self.taken.insert(index, taken_ms);
             }
+            self.forget_own(&place);
         }
+        self.own_until_ms = self.own.values().filter_map(|e| e.expires_ms).min().unwrap_or(i64::MAX);
     }
 
     fn put(&mut self, key: &[u8], entry: Entry, eye: Eye) -> Result<(), Full> {
@@ -237,6 +255,7 @@ impl Cache {
         }
         self.forget_own(&place);
         self.own_bytes += size;
+        self.own_until_ms = self.own_until_ms.min(entry.expires_ms.unwrap_or(i64::MAX));
         self.own.insert(place, entry);
         if let Some(index) = self.catalogue().find(key).filter(|_| eye.db == SHOPS_DB) {
             self.clean(index, eye);

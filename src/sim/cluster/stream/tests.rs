@@ -4,6 +4,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures::{SinkExt, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::Api;
@@ -13,6 +14,7 @@ use proptest::strategy::ValueTree;
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::headers::Writer;
 use super::spdy::Frame;
@@ -330,4 +332,32 @@ async fn requests_that_cannot_become_streams() {
     assert_eq!(ask("portforward?ports=70000", &upgrade).await.unwrap().status(), 400);
     let odd = [("connection", "Upgrade"), ("upgrade", "h2c")];
     assert_eq!(ask("portforward", &odd).await.unwrap().status(), 400);
+}
+
+#[tokio::test]
+async fn hostile_messages_end_no_more_than_their_own_stream() {
+    let sim = sim("calm").await;
+    let pods = pods(&sim, None).await;
+    let base = "/api/v1/namespaces/shop/pods/cache-0";
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let message = (0_u8..8, any::<bool>(), proptest::collection::vec(any::<u8>(), 0..300));
+    for round in 0..30 {
+        let path = match round % 2 {
+            0 => format!("{base}/exec?command=cat&stdin=true&stdout=true&stderr=true"),
+            _ => format!("{base}/portforward?ports=6379,1"),
+        };
+        let request = http::Request::get(path).body(Vec::new()).unwrap();
+        let mut socket = pods.clone().into_client().connect(request).await.unwrap().into_stream();
+        for _ in 0..20 {
+            let (channel, small, mut bytes) = message.new_tree(&mut runner).unwrap().current();
+            // Half of them are for channels that there are.
+            bytes.insert(0, if small { channel } else { 255 - channel });
+            if socket.send(Message::Binary(bytes.into())).await.is_err() {
+                break;
+            }
+        }
+        let _ = socket.send(Message::Close(None)).await;
+        within(async { while let Some(Ok(_)) = socket.next().await {} }).await;
+    }
+    assert_eq!(exec(&pods, "cache-0", &["echo", "well"], None).await.0, "well\n");
 }

@@ -31,8 +31,7 @@ fn selected(db: &Tsdb, params: &Params) -> Result<Vec<SeriesId>, Failure> {
     let mut any = false;
     for selector in params.all("match[]") {
         any = true;
-        let alternatives = promql::parse_selector(selector)
-            .map_err(|e| Failure::bad_data(format!("invalid parameter \"match[]\": {e}")))?;
+        let alternatives = promql::parse_selector(selector).map_err(|e| Failure::bad_data(e.to_string()))?;
         ids.extend(alternatives.iter().flat_map(|m| db.select(m)));
     }
     if any {
@@ -73,7 +72,7 @@ pub async fn series(State(metrics): State<Arc<Metrics>>, RawQuery(query): RawQue
         return Failure::bad_data("no match[] parameter provided".into()).into();
     }
     let found: Result<Vec<Metric>, Failure> = metrics.read(|db| {
-        let ids = selected(db, &params)?;
+        let ids = selected(db, &params).map_err(|e| e.of_parameter("match[]"))?;
         Ok(ids.into_iter().filter_map(|id| db.labels(id).cloned().map(Metric)).collect())
     });
     found.map_or_else(Into::into, success)

@@ -34,6 +34,13 @@ impl Failure {
         Self { status: StatusCode::BAD_REQUEST, kind: "bad_data", why }
     }
 
+    /// The same, saying which parameter it is about, unless it does.
+    pub fn of_parameter(self, name: &str) -> Self {
+        let said = self.why.starts_with("invalid parameter");
+        let why = if said { self.why } else { format!("invalid parameter {name:?}: {}", self.why) };
+        Self { why, ..self }
+    }
+
     pub fn internal(why: String) -> Self {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, kind: "internal", why }
     }

@@ -75,7 +75,7 @@ async fn errors_have_prometheus_shape_and_code() {
             "query?query=1&time=x",
             400,
             "bad_data",
-            "invalid parameter \"time\": cannot parse \"x\" to a valid timestamp",
+            "invalid parameter \"time\": Invalid time value for 'time': cannot parse \"x\" to a valid timestamp",
         ),
         (
             "query?query=sum_over_time(up[100y:1ms])",

@@ -8,6 +8,40 @@ use super::eval::Evaluator;
 use super::value::{Labels, Series, Value, join_same};
 use super::{QueryError, aggregate, alternatives, calendar, histogram, overtime, relabel, trends};
 
+/// Whether [`call`] has an answer for the function.
+pub fn is_known(name: &str) -> bool {
+    let own = [
+        "rate",
+        "increase",
+        "delta",
+        "irate",
+        "idelta",
+        "deriv",
+        "predict_linear",
+        "quantile_over_time",
+        "absent_over_time",
+        "absent",
+        "histogram_quantile",
+        "label_replace",
+        "label_join",
+        "time",
+        "timestamp",
+        "pi",
+        "scalar",
+        "vector",
+        "sort",
+        "sort_desc",
+        "clamp",
+        "clamp_min",
+        "clamp_max",
+        "round",
+    ];
+    own.contains(&name)
+        || overtime::by_name(name).is_some()
+        || elementwise(name).is_some()
+        || calendar::by_name(name).is_some()
+}
+
 pub fn call(ev: &Evaluator, call: &Call) -> Result<Value, QueryError> {
     let name = call.func.name;
     let args = Args { ev, name, args: &call.args.args };
@@ -120,8 +154,7 @@ impl Args<'_> {
         )?))
     }
 
-    /// Functions that the parser knows and this evaluator does not (native histograms,
-    /// experimental ones) are answered as a Prometheus would that has never heard of them.
+    /// Never reached: [`is_known`] is asked before.
     fn unknown(&self) -> QueryError {
         QueryError::BadData(format!("1:1: parse error: unknown function with name {:?}", self.name))
     }

@@ -8,6 +8,7 @@
 mod aggregate;
 mod binary;
 mod calendar;
+mod complaint;
 mod eval;
 pub mod format;
 mod functions;
@@ -15,7 +16,9 @@ mod histogram;
 mod overtime;
 mod relabel;
 mod setops;
+mod tokens;
 mod trends;
+mod unexpected;
 mod value;
 mod window;
 
@@ -66,34 +69,52 @@ pub enum Answer {
 /// # Errors
 /// [`QueryError::BadData`] with the parser's reason.
 pub fn parse(query: &str) -> Result<Expr, QueryError> {
-    let bad = |why: String| QueryError::BadData(format!("1:1: parse error: {why}"));
+    let bad = |why: String| QueryError::BadData(complaint::place(query, 0, &why));
     if query.len() > MAX_QUERY_BYTES {
         return Err(bad(format!("query is longer than {MAX_QUERY_BYTES} bytes")));
     }
-    let expr = parser::parse(query).map_err(|why| bad(reworded(&why)))?;
+    let expr = parser::parse(query).map_err(|why| QueryError::BadData(complaint::complaint(query, &why)))?;
     if depth(&expr) > MAX_DEPTH {
         return Err(bad(format!("query is nested deeper than {MAX_DEPTH} levels")));
     }
-    Ok(expr)
+    if let Some(why) = complaint::of_durations(query) {
+        return Err(QueryError::BadData(why));
+    }
+    match unknown(&expr) {
+        Some(name) => {
+            let why = format!("unknown function with name '{name}'");
+            Err(QueryError::BadData(complaint::complaint(query, &why)))
+        }
+        None => Ok(expr),
+    }
 }
 
-/// The parser's reason in Prometheus' words, which name types as its users do.
-fn reworded(why: &str) -> String {
-    let words = [
-        ("type matrix", "type range vector"),
-        ("got matrix", "got range vector"),
-        ("type vector", "type instant vector"),
-        ("got vector", "got instant vector"),
-    ];
-    words.iter().fold(why.to_string(), |text, (theirs, ours)| text.replace(theirs, ours))
-}
-
-/// The depth of the tree, found without recursion, which is what it is there to bound.
+/// The depth of the tree.
 fn depth(expr: &Expr) -> usize {
     let mut deepest = 0;
+    walk(expr, |_, level| deepest = deepest.max(level));
+    deepest
+}
+
+/// A function or aggregation that the parser knows and this evaluator does not (native
+/// histograms, experimental ones): a Prometheus 2 has not heard of it either.
+fn unknown(expr: &Expr) -> Option<String> {
+    let mut found = None;
+    walk(expr, |expr, _| match expr {
+        Expr::Call(call) if !functions::is_known(call.func.name) => found = Some(call.func.name.to_owned()),
+        Expr::Aggregate(a) if matches!(a.op.to_string().as_str(), "limitk" | "limit_ratio") => {
+            found = Some(a.op.to_string())
+        }
+        _ => {}
+    });
+    found
+}
+
+/// Visits the tree without recursion, because that is what its depth is bounded for.
+fn walk<'a>(expr: &'a Expr, mut visit: impl FnMut(&'a Expr, usize)) {
     let mut todo = vec![(expr, 1)];
     while let Some((expr, level)) = todo.pop() {
-        deepest = deepest.max(level);
+        visit(expr, level);
         let mut push = |child| todo.push((child, level + 1));
         match expr {
             Expr::Aggregate(a) => {
@@ -111,8 +132,10 @@ fn depth(expr: &Expr) -> usize {
             _ => {}
         }
     }
-    deepest
 }
+
+/// How the refusal of a selector that selects everything ends.
+const EMPTY: &str = "must contain at least one non-empty matcher";
 
 /// Parses a series selector as in `match[]` and returns its alternatives: a series is selected
 /// if it satisfies every matcher of one of them.
@@ -120,9 +143,13 @@ fn depth(expr: &Expr) -> usize {
 /// # Errors
 /// [`QueryError::BadData`] if it is no selector.
 pub fn parse_selector(selector: &str) -> Result<Vec<Vec<Matcher>>, QueryError> {
-    match parse(selector)? {
-        Expr::VectorSelector(vs) if vs.offset.is_none() && vs.at.is_none() => Ok(alternatives(&vs)),
-        _ => Err(QueryError::BadData("1:1: parse error: expected a metric selector".into())),
+    match parse(selector) {
+        Ok(Expr::VectorSelector(vs)) if vs.offset.is_none() && vs.at.is_none() => Ok(alternatives(&vs)),
+        Err(QueryError::BadData(why)) if why.ends_with(EMPTY) => {
+            Err(QueryError::BadData(format!("match[] {EMPTY}")))
+        }
+        Err(why) if complaint::is_selector(selector) => Err(why),
+        _ => Err(QueryError::BadData(complaint::no_selector(selector))),
     }
 }
 

@@ -126,7 +126,7 @@ fn the_deepest_query_accepted_fits_the_stack() {
 
 #[test]
 fn types_are_named_as_prometheus_names_them() {
-    let why = "1:1: parse error: expected type range vector in call to function 'rate', got instant vector";
+    let why = "1:6: parse error: expected type range vector in call to function \"rate\", got instant vector";
     assert_eq!(parse("rate(a)").unwrap_err(), QueryError::BadData(why.into()));
 }
 

@@ -77,7 +77,7 @@ fn a_rule_that_fails_says_so_and_keeps_its_alerts() {
 #[test]
 fn wrong_files_name_the_rule_and_the_field() {
     for (text, says) in [
-        ("[[rule]]\nalert = \"A\"\nexpr = \"sum(\"", "rule \"A\": expr: 1:1: parse error"),
+        ("[[rule]]\nalert = \"A\"\nexpr = \"sum(\"", "rule \"A\": expr: 1:5: parse error"),
         ("[[rule]]\nalert = \"A\"\nexpr = \"up\"\nfor = \"soon\"", "rule \"A\": for: not a valid duration"),
         ("[[rule]]\nalert = \"A\"\nexpr = \"up\"\nlabels = { a = \"{{ x }}\" }", "rule \"A\": labels.a: "),
         ("[[rule]]\nalert = \"A\"\nexpr = \"up\"\nlabels = { \"a-b\" = \"\" }", "is not a valid name"),
