@@ -141,7 +141,9 @@ fn hints(paint: &mut Paint<'_>, area: Rect) {
     }
     let mut spans = vec![Span::raw(" ")];
     let mut width = 1;
-    let room = usize::from(area.width);
+    let always = last_hints(paint);
+    // Whatever has room: how to find the rest, and the way out.
+    let room = usize::from(area.width).saturating_sub(always.width());
     let mut push = |key: String, doc: &str, role: Role| {
         let text_width = super::paint::width(&key) + super::paint::width(doc) + 3;
         if width + text_width <= room {
@@ -160,7 +162,20 @@ fn hints(paint: &mut Paint<'_>, area: Rect) {
             push(keys.join(" "), doc, Role::Dim);
         }
     }
+    spans.extend(always);
     paint.line(area, 0, Line::from(spans));
+}
+
+/// '? keys  q quit'.
+fn last_hints(paint: &Paint<'_>) -> Line<'static> {
+    let mut spans = Vec::new();
+    for (command, doc) in [(Command::Help, "keys"), (Command::Quit, "quit")] {
+        if let Some(key) = paint.state.settings.keymap.keys(command).into_iter().next() {
+            spans.push(paint.span(key, Role::Key));
+            spans.push(paint.span(format!(" {doc}  "), Role::Dim));
+        }
+    }
+    Line::from(spans)
 }
 
 fn lead(state: &State) -> Option<(String, String)> {
@@ -213,8 +228,6 @@ fn shown(state: &State) -> Vec<(Vec<Command>, &'static str)> {
         (vec![C::RollBack], "roll back"),
         (vec![C::SwitchNamespace], "namespace"),
         (vec![C::Palette], "palette"),
-        (vec![C::Help], "keys"),
-        (vec![C::Quit], "quit"),
     ]);
     hints
 }
