@@ -200,10 +200,20 @@ fn guarded(api: Arc<Api>, router: Router) -> Router {
     let check = move |request: Request, next: Next| {
         let authorization =
             request.headers().get(AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let known = api.auth.user(authorization).is_some();
+        let known =
+            api.auth.user(authorization).or_else(|| api.auth.user(&from_basic(authorization)?)).is_some();
         async move { if known { next.run(request).await } else { reply::text(401, "Unauthorized\n") } }
     };
     router.layer(middleware::from_fn(check))
+}
+
+/// The same credentials for clients that know no bearer tokens, such as promtool with
+/// `http://user:TOKEN@…`: the token as a password.
+fn from_basic(authorization: &str) -> Option<String> {
+    let decoded =
+        base64::engine::general_purpose::STANDARD.decode(authorization.strip_prefix("Basic ")?).ok()?;
+    let (_, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    Some(format!("Bearer {password}"))
 }
 
 async fn serve(router: Router, tasks: &mut Vec<JoinHandle<()>>) -> Result<SocketAddr, SimError> {
