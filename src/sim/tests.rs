@@ -1,6 +1,8 @@
 //! The simulation as clients see it: over its sockets, with reqwest, kube, and kubectl
 //! where the machine has it.
 
+mod alerts;
+
 use std::process::Command;
 use std::time::Duration;
 
