@@ -74,7 +74,8 @@ async fn what_the_api_server_refuses_is_counted_and_raises_its_alert() {
         }
         sim.advance(Duration::from_secs(15)).await;
     }
-    let patches = r#"sum by (code) (apiserver_request_total{verb="PATCH",resource="deployments",code="500"})"#;
+    let patches =
+        r#"sum by (code) (apiserver_request_total{verb="PATCH",resource="deployments",code="500"})"#;
     assert_eq!(ask(patches).await, 40.0);
     assert_eq!(ask(r#"sum(apiserver_request_total{code="200",group="apps"})"#).await, 20.0);
     assert!(ask(r#"ALERTS{alertname="KubeAPIErrors"}"#).await > 0.0);
@@ -116,7 +117,8 @@ async fn amtool_does_its_everyday_work() {
     let directory = tempfile::tempdir().unwrap();
     let credentials = directory.path().join("http.yml");
     let token = sim.token();
-    std::fs::write(&credentials, format!("authorization:\n  credentials: {}\n", token.expose_secret())).unwrap();
+    std::fs::write(&credentials, format!("authorization:\n  credentials: {}\n", token.expose_secret()))
+        .unwrap();
     let amtool = Amtool { url: sim.alertmanager_url(), credentials: &credentials };
     let Some(alerts) = amtool.run("alert query severity=page") else { return };
     assert!(alerts.contains("HighErrorRate") && !alerts.contains("PodCrashLooping"), "{alerts}");
@@ -157,8 +159,11 @@ async fn promtool_asks_what_it_asks() {
     let Some(answer) = run("promtool", &["query", "instant", &url, "count(up == 0)"]) else { return };
     assert!(answer.starts_with("{} => 6 @["), "{answer}");
     let promtool = |args: &[&str]| run("promtool", args).unwrap();
-    assert!(promtool(&["query", "instant", &url, "sum("]).contains("1:5: parse error: unclosed left parenthesis"));
-    let range = promtool(&["query", "range", "--step=60s", &url, "sum(rate(http_requests_total[5m])) > bool 1"]);
+    assert!(
+        promtool(&["query", "instant", &url, "sum("]).contains("1:5: parse error: unclosed left parenthesis")
+    );
+    let range =
+        promtool(&["query", "range", "--step=60s", &url, "sum(rate(http_requests_total[5m])) > bool 1"]);
     assert!(range.starts_with("{} =>\n1 @["), "{range}");
     let labels = promtool(&["query", "labels", &url, "service"]);
     assert_eq!(labels.trim().lines().collect::<Vec<_>>(), ["api", "web"]);
