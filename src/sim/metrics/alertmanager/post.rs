@@ -20,6 +20,9 @@ use crate::sim::metrics::rules::Notice;
 /// An alert without an end holds for this long: `resolve_timeout`'s default, 5 minutes.
 pub const RESOLVE_TIMEOUT_MS: i64 = 300_000;
 
+/// The first of January of year 1, which is what clients written in Go send for no time.
+const GO_ZERO_MS: i64 = -62_135_596_800_000;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Postable {
@@ -86,7 +89,7 @@ impl Postable {
     /// # Errors
     /// Alertmanager's wording.
     fn notice(self, now_ms: i64) -> Result<Notice, String> {
-        let ms = |t: Option<Timestamp>| t.map(Timestamp::as_millisecond);
+        let ms = |t: Option<Timestamp>| t.map(Timestamp::as_millisecond).filter(|ms| *ms != GO_ZERO_MS);
         let ends = ms(self.ends_at);
         // Without a start it begins now, or where it ends.
         let starts_ms = ms(self.starts_at).or(ends).unwrap_or(now_ms);
