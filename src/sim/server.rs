@@ -40,7 +40,7 @@ pub(super) const RULES: &str = include_str!("../../assets/scenarios/rules.toml")
 /// How often the world is looked after when nobody changes anything, in simulated time.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Churn comes in bursts, as from kubelets that report.
-const CHURNS_PER_S: usize = 20;
+const CHURNS_PER_S: u32 = 20;
 /// However fast simulated time runs, the machine has other things to do.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
@@ -168,8 +168,11 @@ async fn keep_time(api: Arc<Api>) {
 async fn churn(api: Arc<Api>) {
     let mut fault = api.faults.subscribe();
     let mut after = (String::new(), String::new());
+    let mut pace = tokio::time::interval(Duration::from_secs(1) / CHURNS_PER_S);
     loop {
-        let each = usize::try_from(fault.borrow_and_update().churn_per_s).unwrap_or(0).div_ceil(CHURNS_PER_S);
+        let each = usize::try_from(fault.borrow_and_update().churn_per_s)
+            .unwrap_or(0)
+            .div_ceil(CHURNS_PER_S as usize);
         if each == 0 {
             if fault.changed().await.is_err() {
                 return;
@@ -179,16 +182,16 @@ async fn churn(api: Arc<Api>) {
         let now = time(api.clock.now_ms());
         let page = api.store.page(Kind::Pod, None, Some((&after.0, &after.1)), each, |_| true);
         for pod in &page.objects {
-            let _ = api.store.edit(Kind::Pod, &pod.namespace, &pod.name, |tree| {
+            // It may be gone by now.
+            let _ = api.store.rewrite(Kind::Pod, &pod.namespace, &pod.name, |tree| {
                 if let Some(condition) = tree.pointer_mut("/status/conditions/0") {
                     condition["lastProbeTime"] = now.clone().into();
                 }
-                Ok(())
             });
         }
         after =
             page.objects.last().map(|p| (p.namespace.to_string(), p.name.to_string())).unwrap_or_default();
-        tokio::time::sleep(Duration::from_secs(1) / u32::try_from(CHURNS_PER_S).unwrap_or(1)).await;
+        pace.tick().await;
     }
 }
 
@@ -197,10 +200,20 @@ fn guarded(api: Arc<Api>, router: Router) -> Router {
     let check = move |request: Request, next: Next| {
         let authorization =
             request.headers().get(AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let known = api.auth.user(authorization).is_some();
+        let known =
+            api.auth.user(authorization).or_else(|| api.auth.user(&from_basic(authorization)?)).is_some();
         async move { if known { next.run(request).await } else { reply::text(401, "Unauthorized\n") } }
     };
     router.layer(middleware::from_fn(check))
+}
+
+/// The same credentials for clients that know no bearer tokens, such as promtool with
+/// `http://user:TOKEN@…`: the token as a password.
+fn from_basic(authorization: &str) -> Option<String> {
+    let decoded =
+        base64::engine::general_purpose::STANDARD.decode(authorization.strip_prefix("Basic ")?).ok()?;
+    let (_, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    Some(format!("Bearer {password}"))
 }
 
 async fn serve(router: Router, tasks: &mut Vec<JoinHandle<()>>) -> Result<SocketAddr, SimError> {

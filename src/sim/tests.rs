@@ -1,6 +1,8 @@
 //! The simulation as clients see it: over its sockets, with reqwest, kube, and kubectl
 //! where the machine has it.
 
+mod alerts;
+
 use std::process::Command;
 use std::time::Duration;
 
@@ -383,4 +385,106 @@ async fn kubectl_sees_and_cures() {
     assert_eq!(kubectl("get pods -l app=worker --no-headers").lines().count(), 2);
     assert!(kubectl("logs deployment/web --tail=2").contains("route="));
     assert!(kubectl("top nodes").contains("node-03"));
+}
+
+mod hostile {
+    use axum::body::{Body, to_bytes};
+    use proptest::prelude::*;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::sim::cluster::http::router;
+
+    fn path() -> impl Strategy<Value = String> {
+        let known = prop::sample::select(vec![
+            "/api/v1/namespaces/shop/pods",
+            "/api/v1/namespaces/shop/pods/cache-0",
+            "/api/v1/namespaces/shop/pods/cache-0/eviction",
+            "/api/v1/namespaces/shop/pods/cache-0/exec",
+            "/api/v1/namespaces/shop/pods/cache-0/log",
+            "/apis/apps/v1/namespaces/shop/deployments/api",
+            "/apis/apps/v1/namespaces/shop/deployments/api/scale",
+            "/apis/autoscaling/v1/namespaces/shop/horizontalpodautoscalers/web",
+            "/api/v1/namespaces/monitoring/services/prometheus/proxy/api/v1/query",
+            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            "/openapi/v3/apis/apps/v1",
+            "/_sim/fault",
+            "/_sim/advance",
+        ]);
+        prop_oneof![known.prop_map(str::to_owned), "(/[a-z0-9.%]{0,12}){1,7}"]
+    }
+
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..80),
+            "[{}\\[\\]\":,a-z0-9 ]{0,60}".prop_map(String::into_bytes),
+            Just(br#"{"metadata":{"name":7},"spec":[1],"status":null}"#.to_vec()),
+            Just(br#"[{"op":"test","path":"/spec","value":null},{"op":"remove","path":"x"}]"#.to_vec()),
+            Just(br#"{"metadata":{"name":"cache-0","labels":[]},"spec":{"replicas":-9e99}}"#.to_vec()),
+            Just(b"k8s\x00\x0a\x09\x0a\x02v1\x12\x03Pod\x12\x02\x0a\xff".to_vec()),
+        ]
+    }
+
+    #[test]
+    fn whatever_is_asked_the_server_answers_and_lives() {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let sim = runtime.block_on(sim("calm"));
+        let token = format!("Bearer {}", sim.token().expose_secret());
+        let types = [
+            "application/json",
+            "application/vnd.kubernetes.protobuf",
+            "application/apply-patch+yaml",
+            "application/json-patch+json",
+            "application/merge-patch+json",
+            "application/strategic-merge-patch+json",
+            "text/plain",
+        ];
+        let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+        let request =
+            (path(), "[a-zA-Z=&%0-9]{0,30}", body(), 0..types.len(), 0..methods.len(), any::<bool>());
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(400)
+        });
+        let case = |(path, query, body, content_type, method, packed): (
+            String,
+            String,
+            Vec<u8>,
+            usize,
+            usize,
+            bool,
+        )| {
+            // A follower or a watch would have no end.
+            let query = query.replace("follow", "").replace("watch", "");
+            let accept = if packed { "application/vnd.kubernetes.protobuf, application/json" } else { "*/*" };
+            let asked = ::http::Request::builder()
+                .method(methods[method])
+                .uri(format!("{path}?{query}"))
+                .header("authorization", &token)
+                .header("content-type", types[content_type])
+                .header("accept", accept)
+                .body(Body::from(body));
+            // What is no URI never comes to a server.
+            let Ok(asked) = asked else { return Ok(()) };
+            let (code, text) = runtime.block_on(async {
+                let response = router(sim.api.clone()).oneshot(asked).await.unwrap();
+                let code = response.status().as_u16();
+                (code, to_bytes(response.into_body(), usize::MAX).await.unwrap_or_default())
+            });
+            prop_assert!(code != 500 || !String::from_utf8_lossy(&text).contains("panic"), "{code}");
+            // A kubelet and what stands behind the proxy have words of their own.
+            let others = path.contains("/proxy/") || path.ends_with("/exec");
+            if path.starts_with("/api") && code >= 400 && !others && !packed {
+                let status: Value = serde_json::from_slice(&text).unwrap_or_default();
+                prop_assert_eq!(&status["kind"], "Status");
+                prop_assert_eq!(status["code"].as_u64(), Some(u64::from(code)));
+            }
+            Ok(())
+        };
+        runner.run(&request, case).unwrap();
+        sim.set_fault(Fault::default());
+        let (code, _) = runtime.block_on(async { Client::of(&sim).get(PODS).await });
+        assert_eq!(code, 200);
+    }
 }

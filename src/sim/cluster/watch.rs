@@ -22,6 +22,8 @@ use crate::sim::fault::{Fault, Faults};
 
 /// Without `timeoutSeconds` the API server ends a watch after 30 to 60 minutes.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1800);
+/// Initial events that are put into one chunk.
+const INITIAL_AT_ONCE: usize = 500;
 /// The API server sends a bookmark about once a minute.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 
@@ -39,6 +41,10 @@ struct Watch {
     cursor: u64,
     end: Instant,
     next_bookmark: Instant,
+    /// What there was at the start and has not been sent yet.
+    initial: VecDeque<Arc<Object>>,
+    /// The bookmark that ends the initial events.
+    marked: bool,
     ready: VecDeque<Vec<u8>>,
     closed: bool,
 }
@@ -87,6 +93,8 @@ pub fn watch(
         cursor: version,
         end: now + faults.watch_lifetime(timeout),
         next_bookmark: now + BOOKMARK_EVERY,
+        initial: VecDeque::new(),
+        marked: false,
         ready: VecDeque::new(),
         closed: false,
     };
@@ -121,10 +129,16 @@ impl Watch {
         let namespace = (!self.namespace.is_empty()).then_some(self.namespace.as_str());
         let page = self.store.page(self.kind, namespace, None, usize::MAX, |o| self.selector.matches(o));
         self.cursor = page.version;
-        for object in &page.objects {
-            self.ready.push_back(self.line("ADDED", object));
+        self.initial = page.objects.into();
+        self.marked = marked && self.bookmarks;
+    }
+
+    /// Some of the initial events at a time: all of a large cluster at once would be a lot of memory.
+    fn some_of_initial(&mut self) {
+        for object in self.initial.drain(..self.initial.len().min(INITIAL_AT_ONCE)).collect::<Vec<_>>() {
+            self.ready.push_back(self.line("ADDED", &object));
         }
-        if marked && self.bookmarks {
+        if self.initial.is_empty() && std::mem::take(&mut self.marked) {
             self.ready.push_back(self.bookmark(true));
         }
     }
@@ -133,6 +147,9 @@ impl Watch {
         loop {
             if self.fault.borrow_and_update().down {
                 return Some(Err(std::io::ErrorKind::ConnectionReset.into()));
+            }
+            if self.ready.is_empty() {
+                self.some_of_initial();
             }
             if !self.ready.is_empty() {
                 // All that is ready goes out as one chunk: a burst costs one write.

@@ -31,6 +31,8 @@ use tsdb::Tsdb;
 /// waiting for anything else.
 pub struct Metrics {
     pub clock: Clock,
+    /// When this began, in milliseconds since the epoch.
+    started_ms: i64,
     db: RwLock<Tsdb>,
     rules: Mutex<Rules>,
     alertmanager: Mutex<Alertmanager>,
@@ -45,6 +47,7 @@ impl Metrics {
             rules: Mutex::default(),
             alertmanager: Mutex::new(Alertmanager::new(clock.now_ms())),
             alert_series: Mutex::default(),
+            started_ms: clock.now_ms(),
             clock,
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -13,9 +13,10 @@ use regex::Regex;
 use serde_json::json;
 
 use super::matchers::{self, Matcher};
+use super::refusal::{self, Refusal, check_body, unreadable};
 use super::silences::{Draft, SilenceError};
 use super::view::{AlertView, GroupView, Receiver, SilenceView, label_map, time};
-use super::{Alertmanager, Judged, RECEIVERS, receiver};
+use super::{Alertmanager, GROUP_BY, Judged, RECEIVERS, config, post, receiver};
 use crate::sim::metrics::Metrics;
 use crate::sim::metrics::labels::{filter, get as label};
 use crate::sim::metrics::params::Params;
@@ -23,12 +24,9 @@ use crate::sim::metrics::params::Params;
 /// Largest request body, in bytes; a silence is a few hundred.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The labels that alerts are grouped by.
-const GROUP_BY: [&str; 2] = ["namespace", "alertname"];
-
 pub fn router(metrics: Arc<Metrics>) -> Router {
     Router::new()
-        .route("/api/v2/alerts", get(alerts))
+        .route("/api/v2/alerts", get(alerts).post(post::alerts))
         .route("/api/v2/alerts/groups", get(groups))
         .route("/api/v2/silences", get(silences).post(post_silence))
         .route("/api/v2/silence/{id}", get(silence).delete(delete_silence))
@@ -36,37 +34,10 @@ pub fn router(metrics: Arc<Metrics>) -> Router {
         .route("/api/v2/status", get(status))
         .route("/-/healthy", get(|| async { "OK" }))
         .route("/-/ready", get(|| async { "OK" }))
+        .fallback(refusal::wrong_path)
+        .method_not_allowed_fallback(refusal::wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(metrics)
-}
-
-/// A refused request: Alertmanager's own refusals are JSON strings, those of the framework
-/// that it is built on are objects with a code.
-enum Refusal {
-    Text(StatusCode, String),
-    /// go-openapi's code: an HTTP status, or from 600 on a kind of validation, answered as 422.
-    Validation(u16, String),
-    Empty(StatusCode),
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        match self {
-            Refusal::Text(status, text) => (status, Json(text)).into_response(),
-            Refusal::Validation(code, message) => {
-                let body = Json(json!({ "code": code, "message": message }));
-                (
-                    StatusCode::from_u16(code)
-                        .ok()
-                        .filter(|s| s.as_u16() < 600)
-                        .unwrap_or(StatusCode::UNPROCESSABLE_ENTITY),
-                    body,
-                )
-                    .into_response()
-            }
-            Refusal::Empty(status) => status.into_response(),
-        }
-    }
 }
 
 /// Which alerts a request asks for.
@@ -168,18 +139,20 @@ async fn silences(
     Ok(Json(all.into_iter().filter(admitted).map(|s| SilenceView::of(s, now)).collect()))
 }
 
-async fn post_silence(State(metrics): State<Arc<Metrics>>, body: Bytes) -> Result<Response, Refusal> {
-    let unreadable = |e: serde_json::Error| {
-        Refusal::Validation(400, format!("parsing silence body from \"\" failed, because {e}"))
-    };
-    let body: serde_json::Value = serde_json::from_slice(&body).map_err(unreadable)?;
+async fn post_silence(
+    State(metrics): State<Arc<Metrics>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    check_body("silence", &headers, &body)?;
+    let body: serde_json::Value = serde_json::from_slice(&body).map_err(|e| unreadable("silence", e))?;
     require(&body)?;
     let draft: Draft = serde_json::from_value(body).map_err(|e| {
         let why = e.to_string();
         if why.starts_with(matchers::INVALID) {
             Refusal::Text(StatusCode::BAD_REQUEST, format!("silence invalid: {why}"))
         } else {
-            unreadable(e)
+            unreadable("silence", e)
         }
     })?;
     let now = metrics.clock.now_ms();
@@ -253,7 +226,7 @@ async fn status(State(metrics): State<Arc<Metrics>>) -> Json<serde_json::Value> 
     let alertmanager: &Alertmanager = &metrics.alerts();
     Json(json!({
         "cluster": { "peers": [], "status": "disabled" },
-        "config": { "original": format!("route:\n  receiver: {}\n  group_by: {GROUP_BY:?}\n", RECEIVERS[1]) },
+        "config": { "original": config::yaml(&alertmanager.inhibits) },
         "uptime": time(alertmanager.started_ms),
         "versionInfo": {
             "branch": "HEAD",

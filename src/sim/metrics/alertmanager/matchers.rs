@@ -63,6 +63,18 @@ impl From<Matcher> for Wire {
     }
 }
 
+impl std::fmt::Display for Matcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let op = match (self.wire.is_equal, self.wire.is_regex) {
+            (true, false) => "=",
+            (false, false) => "!=",
+            (true, true) => "=~",
+            (false, true) => "!~",
+        };
+        write!(f, "{}{op}{:?}", self.wire.name, self.wire.value)
+    }
+}
+
 impl Matcher {
     /// Whether the labels satisfy it; a missing label is an empty one.
     pub fn matches(&self, labels: &Labels) -> bool {

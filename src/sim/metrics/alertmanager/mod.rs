@@ -1,8 +1,11 @@
 //! A simulated Alertmanager: holds what the rules send, silences and inhibits it, and answers
 //! for it through API v2.
 
+mod config;
 pub mod http;
 pub mod matchers;
+mod post;
+mod refusal;
 pub mod silences;
 mod view;
 
@@ -81,6 +84,10 @@ impl Alertmanager {
         self.alerts.retain(|_, a| a.notice.ends_ms > now_ms);
     }
 
+    pub fn count(&self) -> usize {
+        self.alerts.len()
+    }
+
     /// The alerts that hold at `now_ms`, by fingerprint.
     pub fn judged(&self, now_ms: i64) -> Vec<Judged<'_>> {
         let firing = || self.alerts.iter().filter(|(_, a)| a.notice.ends_ms > now_ms);
@@ -113,6 +120,13 @@ impl Inhibit {
             && self.equal.iter().all(|name| get(source, name) == get(target, name))
     }
 }
+
+/// Most alerts held; far above what the rules can raise.
+const MAX_ALERTS: usize = 10_000;
+/// The labels that alerts are grouped by.
+const GROUP_BY: [&str; 2] = ["namespace", "alertname"];
+/// Which alerts go to the pager.
+const PAGES: &str = "severity=\"page\"";
 
 /// Who is notified: pages go to the pager, everything else to the team's channel.
 pub const RECEIVERS: [&str; 2] = ["pager", "team"];

@@ -164,7 +164,7 @@ fn alerts_end_when_prometheus_falls_silent() {
         annotations: vec![],
         starts_ms,
         ends_ms,
-        query: String::new(),
+        generator_url: String::new(),
     };
     am.receive(vec![notice(1000, 5000)], 1000);
     am.receive(vec![notice(2000, 6000)], 2000);
@@ -173,6 +173,10 @@ fn alerts_end_when_prometheus_falls_silent() {
     assert_eq!(am.judged(6000).len(), 0);
     am.receive(vec![notice(9000, 12_000)], 9000);
     assert_eq!(am.judged(9000)[0].alert.notice.starts_ms, 9000);
+}
+
+fn alert(body: Value) -> (&'static str, String, Value) {
+    ("POST", "alerts".into(), body)
 }
 
 /// Requests whose answers must not depend on whose Alertmanager it is.
@@ -225,6 +229,17 @@ fn requests() -> Vec<(&'static str, String, Value)> {
         get("alerts?silenced=false"),
         get("alerts/groups"),
         get("alerts/groups?receiver=team"),
+        get("nothing"),
+        ("PUT", "receivers".into(), Value::Null),
+        ("POST", "alerts".into(), Value::Null),
+        ("POST", "silences".into(), Value::Null),
+        alert(json!([{}])),
+        alert(json!([{ "labels": { "a-b": "b" } }])),
+        alert(json!([{ "labels": { "a": "b" }, "generatorURL": "::" }])),
+        alert(json!([{ "labels": { "a": "b" }, "startsAt": after(2), "endsAt": after(1) }])),
+        alert(json!([{ "labels": { "a": "" } }])),
+        alert(json!([])),
+        alert(json!([{ "labels": { "c": "d" }, "annotations": { "b-c": "x" } }])),
     ]
 }
 

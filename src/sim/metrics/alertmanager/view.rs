@@ -11,9 +11,6 @@ use super::silences::{Silence, State};
 use super::{Judged, receiver};
 use crate::sim::metrics::labels::Labels;
 
-/// Where the links in alerts lead: the name that the simulated Prometheus has in its cluster.
-const PROMETHEUS_URL: &str = "http://prometheus.monitoring:9090";
-
 /// RFC 3339 with milliseconds, as go-openapi writes it.
 pub fn time(ms: i64) -> String {
     let time = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -30,7 +27,7 @@ pub struct AlertView {
     starts_at: String,
     status: AlertStatus,
     updated_at: String,
-    #[serde(rename = "generatorURL")]
+    #[serde(rename = "generatorURL", skip_serializing_if = "String::is_empty")]
     generator_url: String,
     labels: BTreeMap<Arc<str>, Arc<str>>,
 }
@@ -53,10 +50,6 @@ impl AlertView {
     pub fn of(judged: &Judged) -> Self {
         let notice = &judged.alert.notice;
         let muted = !judged.silenced_by.is_empty() || !judged.inhibited_by.is_empty();
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("g0.expr", &notice.query)
-            .append_pair("g0.tab", "1")
-            .finish();
         Self {
             annotations: notice.annotations.iter().cloned().collect(),
             ends_at: time(notice.ends_ms),
@@ -70,7 +63,7 @@ impl AlertView {
                 state: if muted { "suppressed" } else { "active" },
             },
             updated_at: time(judged.alert.updated_ms),
-            generator_url: format!("{PROMETHEUS_URL}/graph?{query}"),
+            generator_url: notice.generator_url.clone(),
             labels: label_map(&notice.labels),
         }
     }

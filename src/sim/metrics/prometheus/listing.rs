@@ -182,19 +182,3 @@ fn target(db: &Tsdb, id: SeriesId, now: i64) -> Option<Value> {
         "scrapeTimeout": "10s",
     }))
 }
-
-pub async fn metadata() -> Response {
-    success(json!({}))
-}
-
-/// The release whose semantics the evaluator follows.
-pub async fn buildinfo() -> Response {
-    success(json!({
-        "version": "2.42.0",
-        "revision": concat!("midwatch-", env!("CARGO_PKG_VERSION")),
-        "branch": "HEAD",
-        "buildUser": "midwatch",
-        "buildDate": "",
-        "goVersion": "",
-    }))
-}

@@ -2,6 +2,7 @@
 
 mod listing;
 mod reply;
+mod status;
 
 use std::sync::Arc;
 
@@ -33,12 +34,16 @@ pub fn router(metrics: Arc<Metrics>) -> Router {
         .route("/api/v1/rules", get(listing::rules))
         .route("/api/v1/alerts", get(listing::alerts))
         .route("/api/v1/targets", get(listing::targets))
-        .route("/api/v1/metadata", get(listing::metadata))
-        .route("/api/v1/status/buildinfo", get(listing::buildinfo))
+        .route("/api/v1/metadata", get(status::metadata))
+        .route("/api/v1/status/buildinfo", get(status::buildinfo))
+        .route("/api/v1/status/runtimeinfo", get(status::runtimeinfo))
+        .route("/api/v1/status/flags", get(status::flags))
+        .route("/api/v1/status/config", get(status::config))
         .route("/metrics", get(exposition::metrics))
         .route("/-/healthy", get(|| async { "Prometheus Server is Healthy.\n" }))
         .route("/-/ready", get(|| async { "Prometheus Server is Ready.\n" }))
         .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
+        .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n") })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(metrics)
 }
@@ -49,6 +54,9 @@ async fn query(State(metrics): State<Arc<Metrics>>, RawQuery(query): RawQuery, b
         Ok(time) => time.unwrap_or_else(|| metrics.clock.now_ms()),
         Err(why) => return Failure::bad_data(why).into(),
     };
+    if let Err(failure) = check_timeout(&params) {
+        return failure.into();
+    }
     evaluate(move || {
         let expr = promql::parse(params.get("query")).map_err(invalid_query)?;
         let answer = metrics.read(|db| promql::instant(db, &expr, at_ms)).map_err(Failure::from)?;
@@ -75,6 +83,9 @@ async fn query_range(
         Ok(grid) => grid,
         Err(why) => return Failure::bad_data(why).into(),
     };
+    if let Err(failure) = check_timeout(&params) {
+        return failure.into();
+    }
     evaluate(move || {
         // Here, other than for an instant, Prometheus 2 does not say that it is the parameter.
         let expr = promql::parse(params.get("query"))?;
@@ -82,6 +93,16 @@ async fn query_range(
         Ok(success(matrix(found)))
     })
     .await
+}
+
+/// Work is bounded, and not time: a timeout only counts if it leaves no time at all.
+fn check_timeout(params: &Params) -> Result<(), Failure> {
+    if params.get("timeout").is_empty() {
+        return Ok(());
+    }
+    let timeout = parse_step(params.get("timeout"))
+        .map_err(|why| Failure::bad_data(format!("invalid parameter \"timeout\": {why}")))?;
+    if timeout.is_zero() { Err(QueryError::Timeout.into()) } else { Ok(()) }
 }
 
 /// The instants that a range query asks for.

@@ -136,7 +136,23 @@ async fn targets_health_and_the_rest() {
     assert_eq!(health, ["up", "down"]);
     let (_, build) = get_json(&server, "/api/v1/status/buildinfo").await;
     assert!(build["data"]["version"].as_str().unwrap().starts_with("2."));
-    assert_eq!(get_json(&server, "/api/v1/metadata").await.1["data"], json!({}));
+    let (_, metadata) = get_json(&server, "/api/v1/metadata?metric=http_requests_total&limit=3").await;
+    let expected =
+        json!({ "http_requests_total": [{ "type": "counter", "help": "Requests answered.", "unit": "" }] });
+    assert_eq!(metadata["data"], expected);
+    assert_eq!(get_json(&server, "/api/v1/metadata?limit=x").await.0, 400);
+    let (_, runtime) = get_json(&server, "/api/v1/status/runtimeinfo").await;
+    assert_eq!(runtime["data"]["startTime"], "2023-11-14T22:13:20Z");
+    assert_eq!(get_json(&server, "/api/v1/status/flags").await.1["data"]["query.lookback-delta"], "5m");
+    assert!(get_json(&server, "/api/v1/status/config").await.1["data"]["yaml"].is_string());
+    assert_eq!(get_json(&server, "/api/v1/query?query=1&timeout=0").await.0, 503);
+    assert_eq!(get_json(&server, "/api/v1/query?query=1&timeout=soon").await.0, 400);
+    assert_eq!(get_json(&server, "/api/v1/query?query=1&timeout=10s").await.0, 200);
+    let posted = server.0.post(format!("{}/api/v1/rules", server.1)).send().await.unwrap();
+    assert_eq!(
+        (posted.status().as_u16(), posted.text().await.unwrap().as_str()),
+        (405, "Method Not Allowed\n")
+    );
     for (path, status) in [("/-/healthy", 200), ("/-/ready", 200), ("/api/v1/nothing", 404)] {
         assert_eq!(
             server.0.get(format!("{}{path}", server.1)).send().await.unwrap().status(),

@@ -17,7 +17,7 @@ use super::{LOOKBACK_MS, QueryError, aggregate, alternatives, binary, functions}
 
 /// Most values one query may hold. Prometheus allows 50 million samples; ours are simulated,
 /// and share a laptop with the cockpit.
-const MAX_VALUES: usize = 10_000_000;
+pub const MAX_VALUES: usize = 10_000_000;
 
 /// Most samples that the windows of one query may visit: some seconds of work.
 const MAX_VISITS: u64 = 200_000_000;

@@ -28,6 +28,7 @@ use promql_parser::parser::{self, Expr, VectorSelector};
 use super::labels::{self, METRIC_NAME};
 use super::tsdb::{Sample, Tsdb};
 use eval::Evaluator;
+pub use eval::MAX_VALUES;
 pub use value::{Grid, Labels, Series, Value};
 
 /// How far back an instant vector looks for a sample: Prometheus' default, 5 minutes.
@@ -51,7 +52,7 @@ pub enum QueryError {
     #[error("{0}")]
     Execution(String),
     /// The query would take too long; HTTP 503, `timeout`.
-    #[error("query timed out in expression evaluation")]
+    #[error("query timed out in query execution")]
     Timeout,
 }
 

@@ -46,7 +46,8 @@ pub struct Notice {
     pub annotations: Vec<(String, String)>,
     pub starts_ms: i64,
     pub ends_ms: i64,
-    pub query: String,
+    /// Leads to the expression in Prometheus.
+    pub generator_url: String,
 }
 
 impl Rules {

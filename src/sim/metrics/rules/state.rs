@@ -3,6 +3,15 @@
 use super::Notice;
 use crate::sim::metrics::labels::Labels;
 
+/// Where the links in alerts lead: the name that the simulated Prometheus has in its cluster.
+const PROMETHEUS_URL: &str = "http://prometheus.monitoring:9090";
+
+fn generator_url(query: &str) -> String {
+    let mut parameters = form_urlencoded::Serializer::new(String::new());
+    let parameters = parameters.append_pair("g0.expr", query).append_pair("g0.tab", "1").finish();
+    format!("{PROMETHEUS_URL}/graph?{parameters}")
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// True, but not yet for as long as the rule's `for`.
@@ -41,7 +50,7 @@ impl Active {
             annotations: self.annotations.clone(),
             starts_ms: self.fired_ms,
             ends_ms,
-            query: query.into(),
+            generator_url: generator_url(query),
         }
     }
 }
