@@ -86,7 +86,7 @@ pub struct ProbeSpec {
     pub http: HttpAccess,
 }
 
-/// Read now, enforced by the gateway of the actions.
+/// Enforced by the gateway of the actions.
 #[derive(Clone, Debug, Default)]
 pub struct Guardrails {
     pub protected: Vec<String>,

@@ -1,4 +1,4 @@
-//! Everything a key can ask for that only moves the view. What changes the cluster is an action.
+//! Everything a key can ask for: what moves the view, and which action's dialog is opened.
 //!
 //! Help, key hints, the palette, `midwatch keys` and the keymap's errors derive from [`COMMANDS`].
 
