@@ -98,6 +98,35 @@ async fn what_moved_since_it_was_shown_is_not_done() {
     cockpit.press("esc");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_were_not_meant_for_the_dialog_do_nothing() {
+    use midwatch::msg::Msg;
+    use midwatch::state::{Overlay, actions::Stage};
+    let mut cockpit = Cockpit::open("bad-deploy", (100, 40)).await;
+    cockpit.press("r enter");
+    let shown = |s: &midwatch::state::State| matches!(&s.view.overlay, Some(Overlay::Dialog(d)) if matches!(d.stage, Stage::Shown(_)));
+    cockpit.until("the plan", shown).await;
+    // It has not been on the screen for long enough to be read.
+    cockpit.press("right enter tab enter right enter");
+    assert!(shown(&cockpit.state) && cockpit.state.operations.is_empty());
+    cockpit.until_armed().await;
+    // A held key is one key: Enter presses Cancel, Right only moves.
+    cockpit.press("right right right right");
+    assert!(shown(&cockpit.state));
+    cockpit.press("esc b enter");
+    cockpit.until_shown("back from revision").await;
+    cockpit.press("enter");
+    cockpit.until_armed().await;
+    midwatch::update::update(&mut cockpit.state, Msg::Paste("api".into()));
+    cockpit.press("right enter");
+    assert!(cockpit.screen().contains("type 'api' to confirm"), "{}", cockpit.screen());
+    assert!(cockpit.state.operations.is_empty());
+    cockpit.advance(std::time::Duration::from_secs(61)).await;
+    assert!(cockpit.state.view.overlay.is_none(), "a minute is enough");
+    assert!(cockpit.state.notices.iter().any(|n| n.text.contains("nothing was done")));
+    assert_eq!(writes(&cockpit).iter().filter(|w| *w == "patch deployments.apps").count(), 2, "two dry runs");
+}
+
 fn reqwest_client(cockpit: &Cockpit) -> reqwest::Client {
     use secrecy::ExposeSecret;
     let ca = reqwest::Certificate::from_pem(cockpit.sim.ca_pem().as_bytes()).unwrap();

@@ -14,6 +14,9 @@ use crate::commands::skip;
 use crate::support::{PATIENCE, origin};
 use crate::terminal::spawning;
 
+/// It has `events`, `auth whoami`, and reads OpenAPI v3.
+const OLDEST_MINOR: u32 = 28;
+
 /// A cluster and a kubectl that is pointed at it.
 struct Stage {
     _sim: Sim,
@@ -43,8 +46,14 @@ impl Output {
 impl Stage {
     /// `None` where there is no kubectl.
     async fn open(scenario: &str) -> Option<Self> {
-        if Command::new("kubectl").args(["version", "--client"]).output().is_err() {
+        let Ok(version) = Command::new("kubectl").args(["version", "--client", "-o", "json"]).output() else {
             skip("kubectl");
+            return None;
+        };
+        let version: Value = serde_json::from_slice(&version.stdout).unwrap_or_default();
+        let minor = version["clientVersion"]["minor"].as_str().unwrap_or_default();
+        if minor.trim_end_matches('+').parse::<u32>().is_ok_and(|minor| minor < OLDEST_MINOR) {
+            eprintln!("skipped: kubectl 1.{minor} does not have all of these commands, 1.{OLDEST_MINOR} has");
             return None;
         }
         let scenario = Scenario::named(scenario).unwrap();
