@@ -1,20 +1,16 @@
-//! The kubelets: scheduling, starting, readiness, crashes with their back-off, and the
+//! The kubelets: starting, readiness, crashes with their back-off, and the
 //! end of a pod.
 
 use super::World;
 use super::cast::{NO_SPACE, SHOP, backup_duration_s};
-use super::make;
 use super::pod::{Ended, PodRun, State, back_off_s};
 use super::script::is_full;
-use crate::sim::cluster::json::{list, parse_time, set, text};
+use crate::sim::cluster::json::{list, parse_time, text};
 use crate::sim::cluster::kinds::Kind;
 use crate::sim::cluster::object::Object;
 
 /// A container that has run so long has its back-off forgotten (the kubelet's rule).
 const BACK_OFF_RESET_MS: i64 = 600_000;
-
-/// How soon the scheduler looks again at a pod that fits nowhere.
-const SCHEDULE_RETRY_MS: i64 = 10_000;
 
 pub type PodKey = (String, String);
 
@@ -73,49 +69,6 @@ impl World {
             _ => {}
         }
         self.write_status(key);
-    }
-
-    /// Puts the pod on a node. One for which there is none stays pending and is told of.
-    fn schedule(&mut self, key: &PodKey) {
-        let wanted = self.pods.get(key).map(|p| p.node.clone()).unwrap_or_default();
-        let node = match make::node_index(&wanted) {
-            Some(node) => node,
-            None => match self.free_node() {
-                Some(node) => node,
-                None => {
-                    let text = "0/12 nodes are available: 12 node(s) were unschedulable.";
-                    self.tell_pod(key, true, "FailedScheduling", text);
-                    let retry_at_ms = self.now_ms + SCHEDULE_RETRY_MS;
-                    if let Some(run) = self.pods.get_mut(key) {
-                        run.retry_at_ms = retry_at_ms;
-                    }
-                    return;
-                }
-            },
-        };
-        let until_ms = self.now_ms + self.between(1_500, 3_500);
-        self.serial += 1;
-        let serial = self.serial;
-        let Some(run) = self.pods.get_mut(key) else { return };
-        run.node = make::node_name(node);
-        run.host_ip = make::node_ip(node);
-        run.ip = make::pod_ip(node, serial);
-        run.state = State::Creating { until_ms };
-        let name = run.node.clone();
-        let _ = self.parts.store.edit(Kind::Pod, &key.0, &key.1, |tree| {
-            set(tree, "/spec", "nodeName", name.clone());
-            Ok(())
-        });
-        let text = format!("Successfully assigned {}/{} to {name}", key.0, key.1);
-        self.tell_pod(key, false, "Scheduled", &text);
-    }
-
-    fn free_node(&mut self) -> Option<usize> {
-        self.serial += 1;
-        (0..make::NODES).map(|i| (self.serial + i * 5) % make::NODES).find(|i| {
-            let node = self.parts.store.get(Kind::Node, "", &make::node_name(*i));
-            node.is_some_and(|n| n.tree()["spec"]["unschedulable"] != true)
-        })
     }
 
     fn start(&mut self, key: &PodKey) {

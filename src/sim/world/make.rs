@@ -113,7 +113,8 @@ pub fn replica_set(deployment: &Value, template: &Value, revision: i64, replicas
             },
             "ownerReferences": [owner(deployment)],
         },
-        "spec": {"replicas": replicas, "selector": selector, "template": template},
+        "spec": {"replicas": replicas, "selector": selector, "template": template,
+            "minReadySeconds": deployment["spec"]["minReadySeconds"].as_i64().unwrap_or(0)},
         "status": {"replicas": 0},
     })
 }
@@ -156,16 +157,15 @@ fn job_condition(kind: &str, at_ms: i64, reason: &str, message: &str) -> Value {
 }
 
 /// The status of a Job that has succeeded.
-pub fn job_complete(start_ms: i64, end_ms: i64) -> Value {
+pub fn job_complete(start_ms: i64, end_ms: i64, succeeded: i64) -> Value {
     let (reason, message) = ("CompletionsReached", "Reached expected number of succeeded pods");
-    json!({"startTime": time(start_ms), "completionTime": time(end_ms), "succeeded": 1, "ready": 0, "conditions": [
+    json!({"startTime": time(start_ms), "completionTime": time(end_ms), "succeeded": succeeded, "ready": 0, "conditions": [
         job_condition("SuccessCriteriaMet", end_ms, reason, message), job_condition("Complete", end_ms, reason, message)]})
 }
 
 /// The status of a Job that has failed.
-pub fn job_failed(start_ms: i64, end_ms: i64) -> Value {
-    let (reason, message) = ("BackoffLimitExceeded", "Job has reached the specified backoff limit");
-    json!({"startTime": time(start_ms), "failed": 1, "ready": 0, "conditions": [
+pub fn job_failed(start_ms: i64, end_ms: i64, failed: i64, reason: &str, message: &str) -> Value {
+    json!({"startTime": time(start_ms), "failed": failed, "ready": 0, "conditions": [
         job_condition("FailureTarget", end_ms, reason, message), job_condition("Failed", end_ms, reason, message)]})
 }
 

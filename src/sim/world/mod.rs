@@ -16,6 +16,7 @@ pub mod logs;
 pub mod make;
 pub mod physics;
 pub mod pod;
+mod scheduler;
 mod scrape;
 mod script;
 mod series;
@@ -81,6 +82,8 @@ pub struct World {
     autoscaler: controllers::Autoscaler,
     /// Deployments whose rollout is under way: their deadline has to be watched.
     rolling: BTreeSet<Key>,
+    /// What has to be looked at again by then, whether anything changes or not.
+    later: BTreeMap<Key, i64>,
     cursor: u64,
     serial: usize,
     last_minute: i64,
@@ -123,6 +126,7 @@ impl World {
             events: events::Book::default(),
             autoscaler: controllers::Autoscaler::default(),
             rolling: BTreeSet::new(),
+            later: BTreeMap::new(),
             serial,
             last_minute: begin.div_euclid(60_000),
             parts,
@@ -165,7 +169,8 @@ impl World {
         self.play_script();
         // Controllers and kubelets answer each other; a bound keeps a loop from being endless.
         for _ in 0..64 {
-            let keys = self.changed_keys();
+            let mut keys = self.changed_keys();
+            keys.extend(self.due_keys());
             let moved = self.run_kubelets();
             if keys.is_empty() && !moved {
                 break;
@@ -200,7 +205,7 @@ impl World {
     }
 
     fn every_minute(&mut self, from_ms: i64, to_ms: i64) {
-        self.run_cron_jobs(from_ms, to_ms);
+        self.run_cron_jobs();
         self.run_velero(from_ms, to_ms);
         self.check_certificates();
         self.forget_old_events();

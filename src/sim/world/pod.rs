@@ -80,6 +80,8 @@ pub struct PodRun {
     pub leaked: f64,
     /// When a pod without a node is looked at again.
     pub retry_at_ms: i64,
+    /// Why there is no node for it.
+    pub unschedulable: String,
     /// How warm a cache's memory is: 0 (just started) to 1.
     pub warm: f64,
     /// Share of a cache's broken entries that are still in its memory.
@@ -135,6 +137,7 @@ impl PodRun {
             memory: 0.0,
             leaked: 0.0,
             retry_at_ms: 0,
+            unschedulable: String::new(),
             warm: 1.0,
             poison: 0.0,
             level: 0,
@@ -208,7 +211,7 @@ impl PodRun {
         if !scheduled {
             let mut c = condition("PodScheduled", "False", self.created_ms);
             c["reason"] = "Unschedulable".into();
-            c["message"] = "0/12 nodes are available: 12 node(s) were unschedulable.".into();
+            c["message"] = self.unschedulable.clone().into();
             return json!({"phase": "Pending", "conditions": [c], "qosClass": "Burstable"});
         }
         let started = if matches!(self.state, State::Creating { .. }) { "False" } else { "True" };

@@ -23,7 +23,7 @@ pub(super) fn play(scenario: &str) -> Stage {
     play_at(scenario, ORIGIN)
 }
 
-fn play_at(scenario: &str, origin: &str) -> Stage {
+pub(super) fn play_at(scenario: &str, origin: &str) -> Stage {
     let origin: jiff::Timestamp = origin.parse().unwrap();
     let clock = Clock::new(origin, 0.0);
     let faults = Arc::new(Faults::new(7, clock));
@@ -73,6 +73,28 @@ impl Stage {
         let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
         let alerts: Vec<serde_json::Value> = serde_json::from_slice(&body).unwrap();
         alerts.iter().map(|a| text(a, "/labels/alertname").to_owned()).collect()
+    }
+
+    /// Plays on in ticks for so many seconds; `look` is asked after each.
+    pub fn watch(&mut self, seconds: i64, mut look: impl FnMut(&Stage)) {
+        for _ in 0..seconds * 1_000 / TICK_MS {
+            let to = self.world.now_ms() + TICK_MS;
+            self.world.step(to);
+            look(self);
+        }
+    }
+
+    pub fn tree(&self, kind: Kind, name: &str) -> Arc<serde_json::Value> {
+        self.parts.store.get(kind, "shop", name).unwrap().tree()
+    }
+
+    /// The messages of the events about an object, by reason.
+    pub fn told(&self, name: &str, reason: &str) -> Vec<String> {
+        let events = self.parts.store.list(Kind::Event, Some("shop"));
+        let about = |t: &Arc<serde_json::Value>| {
+            text(t, "/involvedObject/name") == name && text(t, "/reason") == reason
+        };
+        events.iter().map(|e| e.tree()).filter(about).map(|t| text(&t, "/message").to_owned()).collect()
     }
 
     pub fn edit(&mut self, kind: Kind, name: &str, edit: impl FnOnce(&mut serde_json::Value)) {

@@ -61,6 +61,9 @@ pub fn success_annotations(
     finished_ms: i64,
     now_ms: i64,
 ) -> Vec<(&'static str, String)> {
+    if PLANS.iter().all(|p| p.0 != cronjob) {
+        return Vec::new();
+    }
     let mut out =
         vec![("midwatch.io/backup-size-bytes", format!("{:.0}", backup_bytes(cronjob, job, finished_ms)))];
     // The restore rehearsal of the platform team starts twenty minutes after a backup.
@@ -164,7 +167,12 @@ fn finished_job(
     let mut tree = make::job(owner, job, at);
     set(&mut tree, "/metadata", "creationTimestamp", time(at));
     let cronjob = owner["metadata"]["name"].as_str().unwrap_or_default();
-    tree["status"] = if failed { make::job_failed(at, end) } else { make::job_complete(at, end) };
+    tree["status"] = if failed {
+        let message = "Job has reached the specified backoff limit";
+        make::job_failed(at, end, 1, "BackoffLimitExceeded", message)
+    } else {
+        make::job_complete(at, end, 1)
+    };
     if !failed {
         for (key, value) in success_annotations(cronjob, job, end, stage.now_ms) {
             set(&mut tree, "/metadata/annotations", key, value);

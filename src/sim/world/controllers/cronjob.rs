@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::job::finished;
@@ -15,24 +16,64 @@ use crate::sim::world::cast::job_name;
 use crate::sim::world::cron::Schedule;
 use crate::sim::world::make;
 
+/// Above so many missed runs the controller warns: something is wrong with the schedule.
+const TOO_MANY: usize = 100;
+
 impl World {
-    /// Starts what was due between two minutes.
-    pub(in crate::sim::world) fn run_cron_jobs(&mut self, from_ms: i64, to_ms: i64) {
+    /// Starts what is due.
+    pub(in crate::sim::world) fn run_cron_jobs(&mut self) {
         for object in self.parts.store.list(Kind::CronJob, None) {
             let tree = object.tree();
             if tree["spec"]["suspend"] == true {
                 continue;
             }
-            let Some(schedule) = Schedule::parse(text(&tree, "/spec/schedule")) else { continue };
-            for at in schedule.runs(from_ms, to_ms) {
-                if let Err(error) = self.run_cron_job(&tree, at) {
-                    tracing::debug!(%error, cronjob = %object.name, "a scheduled run was not started");
+            let started = match self.due(&tree) {
+                Ok(Some(at)) => self.run_cron_job(&tree, at),
+                Ok(None) => Ok(()),
+                Err((reason, message)) => {
+                    self.tell_of(Kind::CronJob, &tree, true, reason, &message);
+                    Ok(())
                 }
+            };
+            if let Err(error) = started {
+                tracing::debug!(%error, cronjob = %object.name, "a scheduled run was not started");
             }
         }
         if let Err(error) = self.verify_backups() {
             tracing::debug!(%error, "backups were not verified");
         }
+    }
+
+    /// The last run that was due and has not been started. One that was missed, because of
+    /// `suspend` or of a run that took too long, is made good within `startingDeadlineSeconds`.
+    ///
+    /// # Errors
+    /// Reason and message of the event that says why there can be none.
+    fn due(&mut self, tree: &Value) -> Result<Option<i64>, (&'static str, String)> {
+        let text_of = text(tree, "/spec/schedule");
+        let schedule = Schedule::parse(text_of)
+            .ok_or_else(|| ("UnparseableSchedule", format!("unparseable schedule: {text_of:?}")))?;
+        let zone = match text(tree, "/spec/timeZone") {
+            "" => TimeZone::UTC,
+            name => TimeZone::get(name).map_err(|_| {
+                ("UnknownTimeZone", format!("invalid timeZone: {name:?}: unknown time zone {name}"))
+            })?,
+        };
+        let known = ["/status/lastScheduleTime", "/metadata/creationTimestamp"];
+        let since = known.iter().find_map(|p| parse_time(text(tree, p))).unwrap_or(self.now_ms);
+        let Some((at, count)) = schedule.last_run(since, self.now_ms, &zone) else { return Ok(None) };
+        let deadline = int(tree, "/spec/startingDeadlineSeconds").map(|s| s.max(0).saturating_mul(1_000));
+        if deadline.is_none() && count > TOO_MANY {
+            let message = "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew";
+            self.tell_of(Kind::CronJob, tree, true, "TooManyMissedTimes", message);
+        }
+        if deadline.is_some_and(|within| self.now_ms - at > within) {
+            // Told of at every look, as the controller does.
+            let when = jiff::Timestamp::from_millisecond(at).unwrap_or_default();
+            let when = when.strftime("%Y-%m-%d %H:%M:%S +0000 UTC");
+            return Err(("MissSchedule", format!("Missed scheduled time to start a job: {when}")));
+        }
+        Ok(Some(at))
     }
 
     fn jobs_of(&self, tree: &Value) -> Vec<Arc<Object>> {
@@ -54,7 +95,7 @@ impl World {
             }
             "Replace" => {
                 for job in &active {
-                    self.parts.store.remove(Kind::Job, namespace, &job.name);
+                    self.delete_job(tree, job);
                 }
             }
             _ => {}
@@ -72,6 +113,7 @@ impl World {
     pub(super) fn cron_job(&mut self, tree: &Value) -> Result<(), ApiError> {
         let (namespace, name) = (text(tree, "/metadata/namespace"), text(tree, "/metadata/name"));
         let jobs = self.jobs_of(tree);
+        self.tell_of_ended(tree, &jobs);
         let active: Vec<Value> = jobs
             .iter()
             .filter(|j| !finished(&j.tree()))
@@ -90,6 +132,17 @@ impl World {
         Ok(())
     }
 
+    /// Tells of the Jobs that were active when it was last looked at and have ended.
+    fn tell_of_ended(&mut self, tree: &Value, jobs: &[Arc<Object>]) {
+        let was_active = |job: &Object| list(tree, "/status/active").iter().any(|a| a["uid"] == *job.uid);
+        for job in jobs.iter().filter(|j| was_active(j) && finished(&j.tree())) {
+            let failed = list(&job.tree(), "/status/conditions").iter().any(|c| c["type"] == "Failed");
+            let condition = if failed { "Failed" } else { "Complete" };
+            let message = format!("Saw completed job: {}, condition: {condition}", job.name);
+            self.tell_of(Kind::CronJob, tree, false, "SawCompletedJob", &message);
+        }
+    }
+
     fn limit_history(&mut self, tree: &Value, jobs: Vec<Arc<Object>>) {
         for (limit, default, kind) in
             [("successfulJobsHistoryLimit", 3, "Complete"), ("failedJobsHistoryLimit", 1, "Failed")]
@@ -102,8 +155,13 @@ impl World {
                 .collect();
             done.sort_by(|a, b| a.0.cmp(&b.0));
             for (_, job) in done.iter().take(done.len().saturating_sub(keep)) {
-                self.parts.store.remove(Kind::Job, &job.namespace, &job.name);
+                self.delete_job(tree, job);
             }
         }
+    }
+
+    fn delete_job(&mut self, tree: &Value, job: &Object) {
+        self.parts.store.remove(Kind::Job, &job.namespace, &job.name);
+        self.tell_of(Kind::CronJob, tree, false, "SuccessfulDelete", &format!("Deleted job {}", job.name));
     }
 }

@@ -60,9 +60,11 @@ impl World {
         let highest = old.iter().map(revision).max().unwrap_or(0);
         let number = if revision(new) > highest { revision(new) } else { highest + 1 };
         let (namespace, store) = (text(tree, "/metadata/namespace"), &self.parts.store);
+        let least_ready = int(tree, "/spec/minReadySeconds").unwrap_or(0);
         let cause = tree["metadata"]["annotations"]["kubernetes.io/change-cause"].clone();
         store.edit(Kind::ReplicaSet, namespace, text(new, "/metadata/name"), |set_tree| {
             set(set_tree, "/metadata/annotations", REVISION, number.to_string());
+            set(set_tree, "/spec", "minReadySeconds", least_ready);
             if cause.is_string() {
                 set(set_tree, "/metadata/annotations", "kubernetes.io/change-cause", cause);
             }

@@ -15,6 +15,8 @@ mod replicaset;
 pub mod revision;
 mod rolling;
 mod statefulset;
+#[cfg(test)]
+mod tests;
 pub mod velero;
 
 use std::collections::BTreeSet;
@@ -81,6 +83,43 @@ impl World {
             }
         }
         keys
+    }
+
+    /// The keys whose time has come.
+    pub(super) fn due_keys(&mut self) -> Vec<Key> {
+        let now = self.now_ms;
+        let due: Vec<Key> = self.later.iter().filter(|(_, at)| **at <= now).map(|(k, _)| k.clone()).collect();
+        self.later.retain(|_, at| *at > now);
+        due
+    }
+
+    /// Looks at an object again at `at_ms`, or earlier if that is already planned.
+    fn look_again(&mut self, kind: Kind, tree: &Value, at_ms: i64) {
+        let key =
+            (kind, text(tree, "/metadata/namespace").to_owned(), text(tree, "/metadata/name").to_owned());
+        let planned = self.later.entry(key).or_insert(at_ms);
+        *planned = at_ms.min(*planned);
+    }
+
+    /// How many pods have been ready for `minReadySeconds`; comes back when the next one will.
+    fn available(&mut self, kind: Kind, owner: &Value, pods: &[Arc<Object>]) -> usize {
+        let from: Vec<i64> = pods.iter().filter_map(|p| self.available_from(owner, p)).collect();
+        let (now, later): (Vec<i64>, Vec<i64>) = from.into_iter().partition(|at| *at <= self.now_ms);
+        if let Some(next) = later.iter().min() {
+            self.look_again(kind, owner, *next);
+        }
+        now.len()
+    }
+
+    /// When a pod that is ready counts as available.
+    fn available_from(&self, owner: &Value, pod: &Object) -> Option<i64> {
+        let least_ms = int(owner, "/spec/minReadySeconds").unwrap_or(0).max(0).saturating_mul(1_000);
+        let since = self.run_of(pod).map_or(i64::MIN, |r| r.ready_since_ms);
+        self.is_ready(pod).then(|| since.saturating_add(least_ms))
+    }
+
+    fn is_available(&self, owner: &Value, pod: &Object) -> bool {
+        self.available_from(owner, pod).is_some_and(|at| at <= self.now_ms)
     }
 
     fn note(&mut self, change: &Change, keys: &mut BTreeSet<Key>) {

@@ -42,12 +42,13 @@ impl World {
         }
         let left: Vec<Arc<Object>> = self.pods_of(tree).into_iter().filter(|p| !self.is_going(p)).collect();
         let ready = left.iter().filter(|p| self.is_ready(p)).count();
+        let available = self.available(Kind::ReplicaSet, tree, &left);
         self.parts.store.edit(Kind::ReplicaSet, namespace, name, |tree| {
             for (field, n) in [
                 ("replicas", left.len()),
                 ("fullyLabeledReplicas", left.len()),
                 ("readyReplicas", ready),
-                ("availableReplicas", ready),
+                ("availableReplicas", available),
             ] {
                 set(tree, "/status", field, n);
             }

@@ -22,7 +22,9 @@ pub fn share(value: &Value, total: i64, round_up: bool, default: i64) -> i64 {
 /// `maxSurge` and `maxUnavailable` of a Deployment as numbers of pods.
 pub fn limits(spec: &Value, replicas: i64) -> (i64, i64) {
     let rolling = &spec["strategy"]["rollingUpdate"];
-    let part = |value: &Value, up: bool| share(value, replicas, up, ((replicas as f64) * 0.25) as i64);
+    // Both are 25 % unless given.
+    let usual = Value::from("25%");
+    let part = |value: &Value, up: bool| share(if value.is_null() { &usual } else { value }, replicas, up, 1);
     let surge = part(&rolling["maxSurge"], true);
     let unavailable = part(&rolling["maxUnavailable"], false);
     // Both zero would never move; the controller then allows one to be unavailable.

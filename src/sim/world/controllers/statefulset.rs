@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::revision::HASH;
 use super::{replicas, revision};
 use crate::sim::cluster::json::{int, set, text};
 use crate::sim::cluster::kinds::Kind;
@@ -13,8 +14,6 @@ use crate::sim::cluster::object::Object;
 use crate::sim::cluster::status::ApiError;
 use crate::sim::world::World;
 use crate::sim::world::make;
-
-const HASH: &str = "controller-revision-hash";
 
 impl World {
     pub(super) fn stateful_set(&mut self, tree: &Value) -> Result<(), ApiError> {
@@ -31,6 +30,7 @@ impl World {
             known => known.to_owned(),
         };
         self.move_pods(tree, &pods, &current, &update)?;
+        self.forget_revisions(tree, &[&current, &update]);
         self.stateful_status(tree, &current, &update)
     }
 
@@ -54,7 +54,7 @@ impl World {
                     }
                 }
                 // OrderedReady waits for each pod, even for one that will never be ready.
-                Some(pod) if !parallel && !self.is_ready(pod) => return Ok(()),
+                Some(pod) if !parallel && !self.is_available(tree, pod) => return Ok(()),
                 Some(_) => {}
             }
         }
@@ -74,7 +74,7 @@ impl World {
                 }
                 return Ok(());
             }
-            if !self.is_ready(pod) {
+            if !self.is_available(tree, pod) {
                 return Ok(());
             }
         }
@@ -110,6 +110,7 @@ impl World {
 
     fn stateful_status(&mut self, tree: &Value, current: &str, update: &str) -> Result<(), ApiError> {
         let pods = self.pods_of(tree);
+        let available = self.available(Kind::StatefulSet, tree, &pods) as i64;
         let count = |f: &dyn Fn(&Arc<Object>) -> bool| pods.iter().filter(|p| f(p)).count() as i64;
         let ready = count(&|p| self.is_ready(p));
         let updated = count(&|p| !self.is_going(p) && p.label(HASH) == Some(update));
@@ -125,7 +126,7 @@ impl World {
                 let fields = [
                     ("replicas", total),
                     ("readyReplicas", ready),
-                    ("availableReplicas", ready),
+                    ("availableReplicas", available),
                     ("currentReplicas", at_current),
                     ("updatedReplicas", updated),
                     ("observedGeneration", int(tree, "/metadata/generation").unwrap_or(1)),
@@ -139,31 +140,6 @@ impl World {
                 Ok(())
             },
         )?;
-        Ok(())
-    }
-
-    /// Makes the ControllerRevision of the present template, or gives an old one the highest number.
-    pub(super) fn ensure_revision(&mut self, tree: &Value, name: &str) -> Result<(), ApiError> {
-        let (uid, namespace) = (text(tree, "/metadata/uid"), text(tree, "/metadata/namespace"));
-        let all = self
-            .parts
-            .store
-            .page(Kind::ControllerRevision, Some(namespace), None, usize::MAX, |o| &*o.owner == uid);
-        let number = |o: &Arc<Object>| int(&o.tree(), "/revision").unwrap_or(0);
-        let highest = all.objects.iter().map(number).max().unwrap_or(0);
-        match all.objects.iter().find(|o| &*o.name == name) {
-            Some(found) if number(found) == highest => {}
-            Some(_) => {
-                self.parts.store.edit(Kind::ControllerRevision, namespace, name, |tree| {
-                    set(tree, "", "revision", highest + 1);
-                    Ok(())
-                })?;
-            }
-            None => {
-                let object = revision::object(tree, &tree["spec"]["template"], highest + 1);
-                self.parts.store.create(Kind::ControllerRevision, object, self.now_ms)?;
-            }
-        }
         Ok(())
     }
 }
