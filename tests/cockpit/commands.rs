@@ -140,7 +140,9 @@ fn a_snapshot_in_every_format() {
     let json: serde_json::Value = serde_json::from_str(&of("json").out()).unwrap();
     assert_eq!(json["schema"], "midwatch.snapshot/1");
     assert_eq!(json["headline"]["health"], "ok", "a calm night is calm: {}", json["headline"]);
-    assert_eq!(json["pods"].as_array().unwrap().len(), 50);
+    // Whatever time it is now, a backup may be running.
+    let lasting = |p: &&serde_json::Value| !p["name"].as_str().unwrap().starts_with("backup-");
+    assert_eq!(json["pods"].as_array().unwrap().iter().filter(lasting).count(), 50);
 }
 
 #[test]
