@@ -4,6 +4,8 @@
 mod alertmanager;
 mod exposition;
 mod families;
+#[cfg(test)]
+mod hostile;
 pub mod labels;
 mod params;
 mod prometheus;
