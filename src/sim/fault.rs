@@ -137,7 +137,8 @@ impl Faults {
     pub fn watch_lifetime(&self, wanted: Duration) -> Duration {
         match self.current.borrow().drop_watches_s {
             0 => wanted,
-            most => wanted.min(Duration::from_millis(self.roll(|r| r.random_range(500..=most * 1000)))),
+            most => wanted
+                .min(Duration::from_millis(self.roll(|r| r.random_range(500..=most.saturating_mul(1000))))),
         }
     }
 }

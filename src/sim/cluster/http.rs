@@ -82,7 +82,7 @@ async fn serve(State(api): State<Arc<Api>>, raw: axum::extract::Request) -> Resp
     if !control && verdict != Verdict::Cut {
         api.served.count(Call { code: response.status().as_u16(), ..call });
     }
-    if let Some(pause) = api.faults.stalls_body() {
+    if !control && let Some(pause) = api.faults.stalls_body() {
         response = reply::stalled(response, pause).await;
     }
     let skew = jiff::SignedDuration::from_secs(api.faults.current().skew_s);
