@@ -13,7 +13,7 @@ mod evict;
 pub mod gateway;
 mod pause;
 mod plan;
-mod reader;
+pub mod reader;
 mod restart;
 mod roll_back;
 mod scale;

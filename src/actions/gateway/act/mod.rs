@@ -2,7 +2,7 @@
 //! lost answer is looked up, never repeated; what follows on a write that failed is not sent.
 
 mod alertmanager;
-mod kube;
+pub mod kube;
 
 use super::record::{Recorded, later};
 use super::watch::{Acted, Ended};
