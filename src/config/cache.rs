@@ -2,6 +2,7 @@
 //! caches of the namespace are found by their pods.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::http::{ServiceRef, read_secret};
@@ -171,6 +172,8 @@ pub struct CacheSpec {
     pub username: Option<String>,
     pub password: Option<SecretSource>,
     pub database: u32,
+    /// For rediss://, beside the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Reads every `[[cache]]`.
@@ -188,6 +191,7 @@ fn read_cache(s: &mut Section<'_, '_>, base: &Base) -> Option<(At<String>, Cache
     let place = read_place(s);
     let username = s.string("username");
     let password = s.section("password", |s| read_secret(s, base)).flatten();
+    let ca_file = s.string("ca_file").map(|at| base.path(&at.value));
     let database = s.count("database");
     if let Some(at) = database.as_ref().filter(|at| at.value > MOST_DATABASES) {
         s.doc.problem(&at.span, format!("a database is a number from 0 to {MOST_DATABASES}"), None);
@@ -208,6 +212,7 @@ fn read_cache(s: &mut Section<'_, '_>, base: &Base) -> Option<(At<String>, Cache
         username: username.map(|at| at.value),
         password,
         database: database.map_or(0, |at| at.value),
+        ca_file,
     };
     clashes(s, &spec);
     Some((name, spec))
@@ -223,6 +228,10 @@ fn clashes(s: &Section<'_, '_>, spec: &CacheSpec) {
         if spec.via == Via::Exec {
             problem("'via' is for 'service' and 'pod': a URL is reached as it stands");
         }
+    }
+    let tls = matches!(&spec.place, CachePlace::Url(url) if url.tls);
+    if spec.ca_file.is_some() && !tls {
+        problem("'ca_file' is for url = \"rediss://…\": nothing else is reached with TLS");
     }
     if spec.kind == CacheKind::Memcached {
         if spec.via == Via::Exec {

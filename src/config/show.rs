@@ -200,6 +200,7 @@ fn caches(w: &mut Writer<'_>) {
         w.set("username", cache.username.clone());
         w.set("password", cache.password.as_ref().map(secret));
         w.line("database", i64::from(cache.database));
+        w.set("ca_file", cache.ca_file.as_ref().map(|path| path.display().to_string()));
     }
 }
 
