@@ -1,7 +1,7 @@
 //! Everything that we may ask of the world outside, as plain data.
 
 use crate::model::Key;
-use crate::model::action::Request;
+use crate::model::action::{ActionId, Request};
 use crate::model::log::LogRequest;
 use crate::model::scope::Target;
 
@@ -35,6 +35,15 @@ pub enum Effect {
     },
     ListNamespaces {
         epoch: u32,
+    },
+    /// Look in the cluster for what an action could be done to, beside what is known.
+    ListSubjects {
+        epoch: u32,
+        action: ActionId,
+    },
+    /// Ask an operation that can be stopped to stop.
+    Stop {
+        operation: String,
     },
     /// Make a plan, or ask what is missing for one.
     Plan {

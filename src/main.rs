@@ -145,12 +145,8 @@ fn journal(stage: Option<&Stage>) -> Result<Journal, String> {
 /// What was under way when a midwatch ended before it had seen the outcome.
 fn left_behind(journal: &Result<Journal, String>) -> Vec<String> {
     let Ok(journal) = journal else { return Vec::new() };
-    let unfinished = journal::show::unfinished(journal.directory()).unwrap_or_default();
-    let alive = |pid: u32| std::path::Path::new(&format!("/proc/{pid}")).exists();
-    let here = journal::Who::here("").host;
-    unfinished
-        .iter()
-        .filter(|r| r.who.host != here || !alive(r.who.pid))
+    let left = journal::show::left_behind(journal.directory()).unwrap_or_default();
+    left.iter()
         .map(|r| {
             let t = &r.entry.target;
             let known = match r.entry.phase {
@@ -158,12 +154,13 @@ fn left_behind(journal: &Result<Journal, String>) -> Vec<String> {
                 _ => "whether it was done is not known",
             };
             format!(
-                "{} {}/{} in {} was under way at {} when midwatch ended, and {known}: look at it",
+                "{} {}/{} in {} was under way at {} when midwatch ended, and {known}: it is looked up in {}",
                 r.entry.action,
                 t.kind,
                 t.name,
                 t.namespace,
-                r.at.strftime("%Y-%m-%d %H:%M:%SZ")
+                r.at.strftime("%Y-%m-%d %H:%M:%SZ"),
+                t.context
             )
         })
         .collect()

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::input::Chord;
-use crate::model::action::{Confirmed, Planned, Progress};
+use crate::model::action::{ActionId, Confirmed, Planned, Progress, Recovered, Subject};
 use crate::model::log::LogEvent;
 use crate::model::pod::PodDetail;
 use crate::model::scope::{ContextName, Scope};
@@ -44,6 +44,12 @@ pub enum Msg {
         epoch: u32,
         names: Result<Vec<Clean>, Failure>,
     },
+    /// What was found in the cluster for an action.
+    Subjects {
+        epoch: u32,
+        action: ActionId,
+        found: Result<Vec<Subject>, Failure>,
+    },
     /// What came of asking for a plan.
     Planned {
         dialog: u64,
@@ -62,6 +68,8 @@ pub enum Msg {
         dialog: u64,
         answer: Box<Confirmed>,
     },
+    /// What another process has left behind is looked up.
+    Recovered(Box<Recovered>),
     Operation {
         id: String,
         progress: Progress,

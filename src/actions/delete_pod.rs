@@ -1,43 +1,34 @@
 //! Delete a pod: with its grace period and its UID as a precondition. PodDisruptionBudgets are
 //! not asked by the API server; the dialog says what they would have said.
 
-use std::collections::BTreeMap;
-
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::{Action, Body, Expect, Plan, Reader, Step, Write};
+use super::plan::{Body, KubeWrite};
+use super::{Expect, Plan, Reader, Stop, Write};
 use crate::model::Failure;
-use crate::model::action::{ActionId, Answers, Check, Subject};
+use crate::model::action::{ActionId, Check, Subject};
 
-pub struct DeletePod;
-
-impl Action for DeletePod {
-    fn id(&self) -> ActionId {
-        ActionId::DeletePod
-    }
-
-    fn plan<'a>(
-        &'a self,
-        read: &'a Reader<'a>,
-        subject: &'a Subject,
-        _: &'a Answers,
-    ) -> BoxFuture<'a, Result<Step, Failure>> {
-        async move {
-            let pod = read.subject(subject).await?;
-            let budgets = read.list("policy", "poddisruptionbudgets", &subject.namespace).await;
-            Ok(Step::Plan(Box::new(plan(subject, &pod, budgets))))
+pub async fn plan(read: &Reader<'_>, subject: &Subject) -> Result<Plan, Stop> {
+    let pod = read.subject(subject).await?;
+    let budgets = read.list("policy", "poddisruptionbudgets", &subject.namespace).await;
+    let write = KubeWrite::of(subject, Body::Delete { uid: subject.uid.to_string() });
+    let mut plan = ending(ActionId::DeletePod, subject, &pod, write);
+    let budget = match budget(&pod, budgets) {
+        Budget::Allows(words) => Check::ok("budget", &words),
+        Budget::Forbids(words) => {
+            Check::warning("budget", &format!("{words}; a deletion does not ask it: evict it to heed it"))
         }
-        .boxed()
-    }
+        Budget::Unknown(words) => Check::warning("budget", &words),
+    };
+    plan.checks.push(budget);
+    Ok(Plan { high_risk: true, ..plan })
 }
 
-fn plan(subject: &Subject, pod: &Value, budgets: Result<Vec<Value>, Failure>) -> Plan {
+/// A plan that ends a pod.
+pub fn ending(action: ActionId, subject: &Subject, pod: &Value, write: KubeWrite) -> Plan {
     let owner =
         pod["metadata"]["ownerReferences"].as_array().into_iter().flatten().find(|r| r["controller"] == true);
     let grace = pod["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(30);
-    let words = |field: &str| pod["status"][field].as_str().unwrap_or("unknown").to_owned();
     let undo = match owner {
         Some(o) => format!(
             "no; its {} makes another in its place",
@@ -52,37 +43,29 @@ fn plan(subject: &Subject, pod: &Value, budgets: Result<Vec<Value>, Failure>) ->
     if pod["metadata"]["deletionTimestamp"].is_string() {
         checks.push(Check::warning("state", "it is being deleted already"));
     }
-    checks.push(budget(pod, budgets));
+    let phase = pod["status"]["phase"].as_str().unwrap_or("unknown");
     Plan {
-        action: ActionId::DeletePod,
-        subject: subject.clone(),
-        write: Write {
-            kind: subject.kind,
-            namespace: subject.namespace.to_string(),
-            name: subject.name.to_string(),
-            subresource: "",
-            body: Body::Delete { uid: subject.uid.to_string() },
-        },
-        change: Vec::new(),
-        before: BTreeMap::from([("phase".to_owned(), words("phase"))]),
-        after: BTreeMap::from([("phase".to_owned(), "deleted".to_owned())]),
         touches: format!("this pod; it has {grace} s to end"),
         undo,
-        high_risk: true,
-        replicas: None,
         checks,
         expect: Expect::Gone,
         deadline_s: grace + 60,
+        ..Plan::new(action, subject, vec![Write::Kube(write)]).changing("phase", phase, "deleted")
     }
 }
 
-/// What the budget over the pod has to say.
-fn budget(pod: &Value, budgets: Result<Vec<Value>, Failure>) -> Check {
-    let about = "budget";
+/// What the disruption budget over a pod has to say.
+pub enum Budget {
+    Allows(String),
+    Forbids(String),
+    Unknown(String),
+}
+
+pub fn budget(pod: &Value, budgets: Result<Vec<Value>, Failure>) -> Budget {
     let budgets = match budgets {
         Ok(budgets) => budgets,
         Err(failure) => {
-            return Check::warning(about, &format!("not known: {}: {}", failure.tried, failure.happened));
+            return Budget::Unknown(format!("not known: {}: {}", failure.tried, failure.happened));
         }
     };
     let labels = &pod["metadata"]["labels"];
@@ -90,17 +73,18 @@ fn budget(pod: &Value, budgets: Result<Vec<Value>, Failure>) -> Check {
         let wanted = b["spec"]["selector"]["matchLabels"].as_object();
         wanted.is_some_and(|w| !w.is_empty() && w.iter().all(|(k, v)| labels[k] == *v))
     };
-    match budgets.iter().find(covers) {
-        None => Check::ok(about, "no PodDisruptionBudget covers it"),
-        Some(b) => {
-            let name = b["metadata"]["name"].as_str().unwrap_or_default();
-            match b["status"]["disruptionsAllowed"].as_i64().unwrap_or(0) {
-                0 => Check::warning(
-                    about,
-                    &format!("{name} allows no disruption now; a deletion does not ask it"),
-                ),
-                n => Check::ok(about, &format!("{name} allows {n} now")),
-            }
+    let covering: Vec<&Value> = budgets.iter().filter(covers).collect();
+    let name = |b: &Value| b["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    match covering.as_slice() {
+        [] => Budget::Allows("no PodDisruptionBudget covers it".to_owned()),
+        [b] => match b["status"]["disruptionsAllowed"].as_i64().unwrap_or(0) {
+            0 => Budget::Forbids(format!("{} allows no disruption now", name(b))),
+            n => Budget::Allows(format!("{} allows {n} now", name(b))),
+        },
+        // The API server evicts no pod that more than one covers.
+        several => {
+            let names: Vec<String> = several.iter().map(|b| name(b)).collect();
+            Budget::Forbids(format!("more than one budget covers it ({})", names.join(", ")))
         }
     }
 }

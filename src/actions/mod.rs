@@ -1,9 +1,15 @@
-//! What can be done to a cluster. Each action is one file: it reads what is there and makes a
+//! What can be done. Each action is one file with one function: it reads what is there and makes a
 //! [`Plan`], which is plain data. Nothing here can change anything: only the [`gateway`] holds a
 //! client that does, and what it sends are the [`Write`]s of a plan that was checked, shown,
 //! confirmed, and recorded.
 
+mod acknowledge;
+mod ask;
+mod autoscale;
+mod back_up;
+mod canary;
 mod delete_pod;
+mod evict;
 pub mod gateway;
 mod pause;
 mod plan;
@@ -11,58 +17,56 @@ mod reader;
 mod restart;
 mod roll_back;
 mod scale;
+mod set_resources;
+mod silence;
+pub mod subjects;
+mod suspend;
+mod switch;
 mod template;
 
-use futures::future::BoxFuture;
-
 use crate::model::Failure;
-use crate::model::action::{ActionId, Answers, Question, Subject};
-pub use plan::{Body, Expect, Plan, Write};
+use crate::model::action::{ActionId, Question, Request};
+pub use plan::{Expect, Plan, Write};
 pub use reader::Reader;
 
-/// What an action makes of a subject and the answers so far.
-pub enum Step {
+/// Why there is no plan yet.
+#[derive(Debug)]
+pub enum Stop {
+    /// Something must be known first.
     Ask(Question),
-    Plan(Box<Plan>),
+    Failed(Failure),
 }
 
-/// One action.
-pub trait Action: Send + Sync {
-    fn id(&self) -> ActionId;
-
-    /// Reads what is there and plans. The same answers over the same objects give the same plan.
-    ///
-    /// # Errors
-    /// What was tried, what happened, what to do next.
-    fn plan<'a>(
-        &'a self,
-        read: &'a Reader<'a>,
-        subject: &'a Subject,
-        answers: &'a Answers,
-    ) -> BoxFuture<'a, Result<Step, Failure>>;
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
-/// Every action, in the order in which the palette lists them.
-pub static ACTIONS: &[&dyn Action] = &[
-    &scale::Scale,
-    &restart::Restart,
-    &roll_back::RollBack,
-    &pause::Pause,
-    &pause::Resume,
-    &delete_pod::DeletePod,
-];
-
-/// The action of that name.
-pub fn action(id: ActionId) -> Option<&'static dyn Action> {
-    ACTIONS.iter().find(|a| a.id() == id).copied()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_action_is_in_the_registry() {
-        assert_eq!(ACTIONS.iter().map(|a| a.id()).collect::<Vec<_>>(), ActionId::ALL);
+/// Reads what is there and plans. The same answers over the same objects give the same plan.
+///
+/// # Errors
+/// A question, or what was tried, what happened, what to do next.
+pub async fn plan(read: &Reader<'_>, request: &Request) -> Result<Plan, Stop> {
+    let (subject, answers) = (&request.subject, &request.answers);
+    match request.action {
+        ActionId::Scale => scale::plan(read, subject, answers).await,
+        ActionId::Restart => restart::plan(read, subject).await,
+        ActionId::RollBack => roll_back::plan(read, subject, answers).await,
+        ActionId::Pause => pause::plan(read, subject, true).await,
+        ActionId::Resume => pause::plan(read, subject, false).await,
+        ActionId::DeletePod => delete_pod::plan(read, subject).await,
+        ActionId::Evict => evict::plan(read, subject).await,
+        ActionId::SetResources => set_resources::plan(read, subject, answers).await,
+        ActionId::Autoscale => autoscale::plan(read, subject, answers).await,
+        ActionId::Switch => switch::plan(read, subject, answers).await,
+        ActionId::Canary => canary::plan(read, subject, answers).await,
+        ActionId::BackUp => back_up::plan(read, subject).await,
+        ActionId::Suspend => suspend::plan(read, subject, true).await,
+        ActionId::Unsuspend => suspend::plan(read, subject, false).await,
+        ActionId::Silence => silence::plan(read, subject, answers).await,
+        ActionId::Expire => silence::expire(read, subject, answers).await,
+        ActionId::Acknowledge => acknowledge::plan(read, subject, answers).await,
+        ActionId::Release => acknowledge::release(read, subject).await,
     }
 }

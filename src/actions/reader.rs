@@ -8,6 +8,8 @@ use crate::model::action::{ObjectKind, Subject};
 use crate::model::workload::{Workload, WorkloadKind};
 use crate::model::{Clean, Failure, FailureKind};
 use crate::sources::Session;
+use crate::sources::discover::{self, Role};
+use crate::sources::http::Endpoint;
 use crate::sources::kubernetes::trouble::Ask;
 use crate::sources::kubernetes::{self, api};
 
@@ -52,9 +54,7 @@ impl Reader<'_> {
     /// # Errors
     /// As the API server has it.
     pub async fn list(&self, group: &str, plural: &str, namespace: &str) -> Result<Vec<Value>, Failure> {
-        let uri = format!("{}/namespaces/{}/{plural}", root(group), api::escape(namespace));
-        let mut found = self.ask("list", &resource(plural, group), namespace, &uri).await?;
-        Ok(found["items"].as_array_mut().map(std::mem::take).unwrap_or_default())
+        list_in(self.session, group, plural, Some(namespace)).await
     }
 
     async fn ask(
@@ -68,16 +68,43 @@ impl Reader<'_> {
         api::json(&self.session.client, uri).await.map_err(|trouble| trouble.failure(&ask))
     }
 
+    /// Alertmanager, to be asked.
+    ///
+    /// # Errors
+    /// When there is none, or its secrets can't be read.
+    pub async fn alertmanager(&self) -> Result<Endpoint, Failure> {
+        let found = &self.session.found;
+        Ok(discover::open(Role::Alertmanager, self.session, self.config, found).await?.0)
+    }
+
     /// An object in the words of the cockpit.
     pub fn workload(&self, kind: ObjectKind, object: &Value) -> Option<Workload> {
         let kind = match kind {
             ObjectKind::Deployment => WorkloadKind::Deployment,
             ObjectKind::StatefulSet => WorkloadKind::StatefulSet,
             ObjectKind::DaemonSet => WorkloadKind::DaemonSet,
-            ObjectKind::Pod => return None,
+            _ => return None,
         };
         kubernetes::workload_of(kind, object, self.config)
     }
+}
+
+/// The objects of a collection in a namespace, or in all.
+///
+/// # Errors
+/// As the API server has it.
+pub async fn list_in(
+    session: &Session,
+    group: &str,
+    plural: &str,
+    namespace: Option<&str>,
+) -> Result<Vec<Value>, Failure> {
+    let place = namespace.map(|n| format!("/namespaces/{}", api::escape(n))).unwrap_or_default();
+    let uri = format!("{}{place}/{plural}", root(group));
+    let ask =
+        Ask { verb: "list", resource: resource(plural, group), namespace: namespace.map(str::to_owned) };
+    let mut found: Value = api::json(&session.client, &uri).await.map_err(|trouble| trouble.failure(&ask))?;
+    Ok(found["items"].as_array_mut().map(std::mem::take).unwrap_or_default())
 }
 
 fn root(group: &str) -> String {

@@ -1,42 +1,19 @@
 //! Restart: every pod of a workload is replaced, by the rules of its rolling update. The same
 //! annotation as `kubectl rollout restart` writes.
 
-use std::collections::BTreeMap;
-
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::{Action, Expect, Plan, Reader, Step, Write, template};
-use crate::model::Failure;
-use crate::model::action::{ActionId, Answers, Check, Subject};
+use super::plan::KubeWrite;
+use super::{Expect, Plan, Reader, Stop, Write, template};
+use crate::model::action::{ActionId, Check, Subject};
 use crate::model::workload::{Rollout, Workload};
 
 /// kubectl's own (`polymorphichelpers/objectrestarter.go`).
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
-pub struct Restart;
-
-impl Action for Restart {
-    fn id(&self) -> ActionId {
-        ActionId::Restart
-    }
-
-    fn plan<'a>(
-        &'a self,
-        read: &'a Reader<'a>,
-        subject: &'a Subject,
-        _: &'a Answers,
-    ) -> BoxFuture<'a, Result<Step, Failure>> {
-        async move {
-            let object = read.subject(subject).await?;
-            Ok(Step::Plan(Box::new(plan(read, subject, &object))))
-        }
-        .boxed()
-    }
-}
-
-fn plan(read: &Reader<'_>, subject: &Subject, object: &Value) -> Plan {
+pub async fn plan(read: &Reader<'_>, subject: &Subject) -> Result<Plan, Stop> {
+    let object = read.subject(subject).await?;
+    let object = &object;
     let workload = read.workload(subject.kind, object);
     let pods = workload.as_ref().map_or(0, |w| w.wanted);
     let at = read.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -48,21 +25,15 @@ fn plan(read: &Reader<'_>, subject: &Subject, object: &Value) -> Plan {
         json!({"op": "add", "path": "/spec/template/metadata/annotations", "value": {RESTARTED_AT: at}})
     };
     let before = annotations[RESTARTED_AT].as_str().unwrap_or("never").to_owned();
-    Plan {
-        action: ActionId::Restart,
-        subject: subject.clone(),
-        write: Write::patch(subject, object, vec![operation]),
-        change: Vec::new(),
-        before: BTreeMap::from([("restarted-at".to_owned(), before)]),
-        after: BTreeMap::from([("restarted-at".to_owned(), at)]),
+    let write = Write::Kube(KubeWrite::patch(subject, object, vec![operation]));
+    Ok(Plan {
         touches: format!("{pods} pods, {}", template::at_once(object, pods)),
         undo: "no: the old pods are gone; rolling back would only restart them again".to_owned(),
-        high_risk: false,
-        replicas: None,
         checks: workload.iter().flat_map(rollout_checks).collect(),
         expect: Expect::Rollout,
         deadline_s: deadline_s(object),
-    }
+        ..Plan::new(ActionId::Restart, subject, vec![write]).changing("restarted-at", before, at)
+    })
 }
 
 /// How long the rollout may take: the progress deadline, and what comes on top of it until the

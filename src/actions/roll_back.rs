@@ -1,18 +1,17 @@
 //! Roll back: the pod template of an older revision, as `kubectl rollout undo --to-revision`
 //! would set it (`polymorphichelpers/rollback.go`), with tests that nobody has deployed since.
 
-use std::collections::BTreeMap;
-
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
-use super::{Action, Expect, Plan, Reader, Step, Write, restart, template};
-use crate::model::action::{ActionId, Answers, Check, Choice, ObjectKind, Question, Subject};
+use super::ask::Asked;
+use super::plan::KubeWrite;
+use super::{Expect, Plan, Reader, Stop, Write, restart, template};
+use crate::model::action::{ActionId, Answers, Check, Choice, ObjectKind, Subject};
 use crate::model::{Clean, Failure, FailureKind};
 use crate::sources::kubernetes::template_hash;
 
 const REVISION: &str = "deployment.kubernetes.io/revision";
+
 /// Annotations that belong to the Deployment and not to a revision (`annotationsToSkip`).
 const OWN_ANNOTATIONS: [&str; 6] = [
     "kubectl.kubernetes.io/last-applied-configuration",
@@ -23,33 +22,19 @@ const OWN_ANNOTATIONS: [&str; 6] = [
     "deprecated.deployment.rollback.to",
 ];
 
-pub struct RollBack;
-
-impl Action for RollBack {
-    fn id(&self) -> ActionId {
-        ActionId::RollBack
+pub async fn plan(read: &Reader<'_>, subject: &Subject, answers: &Answers) -> Result<Plan, Stop> {
+    let object = read.subject(subject).await?;
+    let revisions = revisions(read, subject, &object).await?;
+    let now = current(&object, &revisions);
+    let (options, chosen) = options(read, subject, &object, &revisions, now)?;
+    let label = format!("back from revision {}, to", now.map_or("?".to_owned(), |n| n.to_string()));
+    let gone = |answer: &str| nothing(subject, &format!("revision {answer} is not there any more"));
+    if let Some(answer) = answers.get("revision").filter(|a| options.iter().all(|o| o.value != **a)) {
+        return Err(gone(answer).into());
     }
-
-    fn plan<'a>(
-        &'a self,
-        read: &'a Reader<'a>,
-        subject: &'a Subject,
-        answers: &'a Answers,
-    ) -> BoxFuture<'a, Result<Step, Failure>> {
-        async move {
-            let object = read.subject(subject).await?;
-            let revisions = revisions(read, subject, &object).await?;
-            let now = current(&object, &revisions);
-            let Some(answer) = answers.get("revision") else {
-                return ask(read, subject, &object, &revisions, now).map(Step::Ask);
-            };
-            let chosen = revisions.iter().find(|r| r.number.to_string() == *answer && Some(r.number) != now);
-            let chosen = chosen
-                .ok_or_else(|| nothing(subject, &format!("revision {answer} is not there any more")))?;
-            Ok(Step::Plan(Box::new(plan(read, subject, &object, now, chosen))))
-        }
-        .boxed()
-    }
+    let answer = Asked { key: "revision", label: &label, hint: "" }.pick(answers, options, chosen)?;
+    let chosen = revisions.iter().find(|r| r.number.to_string() == answer).ok_or_else(|| gone(&answer))?;
+    Ok(back_to(read, subject, &object, now, chosen))
 }
 
 /// A revision that can be gone back to.
@@ -108,13 +93,14 @@ fn nothing(subject: &Subject, what: &str) -> Failure {
     }
 }
 
-fn ask(
+/// The other revisions, and which of them to begin with: the newest that really differs.
+fn options(
     read: &Reader<'_>,
     subject: &Subject,
     object: &Value,
     revisions: &[Revision],
     now: Option<u64>,
-) -> Result<Question, Failure> {
+) -> Result<(Vec<Choice>, usize), Failure> {
     if object["spec"]["revisionHistoryLimit"] == 0 {
         return Err(nothing(subject, "revisionHistoryLimit is 0: no older revision is kept"));
     }
@@ -132,8 +118,7 @@ fn ask(
         label: Clean::new(&label(read, r, differs(r))),
         difference: template::difference(present, &r.template),
     });
-    let label = format!("back from revision {}, to", now.map_or("?".to_owned(), |n| n.to_string()));
-    Ok(Question::Pick { key: "revision".to_owned(), label, options: options.collect(), chosen })
+    Ok((options.collect(), chosen))
 }
 
 /// '16  3 d old  api:4.1.7  cause'.
@@ -156,7 +141,7 @@ fn label(read: &Reader<'_>, revision: &Revision, differs: bool) -> String {
     format!("{:<4} {age:<10} {}{same}{cause}", revision.number, images.join(" "))
 }
 
-fn plan(read: &Reader<'_>, subject: &Subject, object: &Value, now: Option<u64>, to: &Revision) -> Plan {
+fn back_to(read: &Reader<'_>, subject: &Subject, object: &Value, now: Option<u64>, to: &Revision) -> Plan {
     let mut operations = vec![json!({"op": "replace", "path": "/spec/template", "value": to.template})];
     if subject.kind == ObjectKind::Deployment {
         operations.push(
@@ -184,21 +169,24 @@ fn plan(read: &Reader<'_>, subject: &Subject, object: &Value, now: Option<u64>, 
             checks.push(Check::warning("stuck pod", words));
         }
     }
-    let number = |n: &str| BTreeMap::from([("revision".to_owned(), n.to_owned())]);
+    let write = Write::Kube(KubeWrite::patch(subject, object, operations));
+    let plan = Plan::new(ActionId::RollBack, subject, vec![write]).changing("revision", &from, to.number);
+    let plan = match now {
+        Some(_) => plan.undone_by(
+            &format!("roll forward to what revision {from} is now"),
+            ActionId::RollBack,
+            &[("revision", &from)],
+        ),
+        None => Plan { undo: "not by itself: the present revision has no number".to_owned(), ..plan },
+    };
     Plan {
-        action: ActionId::RollBack,
-        subject: subject.clone(),
-        write: Write::patch(subject, object, operations),
         change: template::difference(&object["spec"]["template"], &to.template),
-        before: number(&from),
-        after: number(&to.number.to_string()),
         touches: format!("{pods} pods, {}", template::at_once(object, pods)),
-        undo: format!("yes: roll forward to what revision {from} is now"),
         high_risk: true,
-        replicas: None,
         checks,
         expect: Expect::Rollout,
         deadline_s: restart::deadline_s(object),
+        ..plan
     }
 }
 

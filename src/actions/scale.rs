@@ -1,110 +1,89 @@
 //! Scale: how many pods a workload has. A JSON Patch of `/scale` that tests UID and number: who
 //! else has scaled in the meantime is not overruled.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::{Action, Body, Expect, Plan, Reader, Step, Write, restart};
-use crate::model::action::{ActionId, Answers, Check, Question, Subject};
-use crate::model::{Clean, Failure, FailureKind};
+use super::ask::Asked;
+use super::plan::{Body, KubeWrite};
+use super::{Expect, Plan, Reader, Stop, Write, restart};
+use crate::model::action::{ActionId, Answers, Check, Subject};
+use crate::model::{Clean, Failure};
 
 /// Nothing that one types by accident at night is this large.
-const MOST: u32 = 10_000;
+pub const MOST: u32 = 10_000;
 
-pub struct Scale;
-
-impl Action for Scale {
-    fn id(&self) -> ActionId {
-        ActionId::Scale
+pub async fn plan(read: &Reader<'_>, subject: &Subject, answers: &Answers) -> Result<Plan, Stop> {
+    let object = read.subject(subject).await?;
+    let now = replicas(&object);
+    let autoscalers = read.list("autoscaling", "horizontalpodautoscalers", &subject.namespace).await;
+    let unknown = autoscalers.as_ref().err().map(|f| format!("not known: {}: {}", f.tried, f.happened));
+    let autoscaler = in_charge(subject, autoscalers);
+    let hint = autoscaler.as_ref().map(|a| a.words.to_string()).unwrap_or_default();
+    let asked = Asked { key: "replicas", label: "replicas", hint: &hint };
+    let wanted = asked.number(answers, now, MOST)?;
+    let mut checks: Vec<Check> = autoscaler.iter().map(|a| a.check(wanted)).collect();
+    if wanted == now {
+        checks.push(Check::blocks("replicas", &format!("it has {now} already")));
     }
-
-    fn plan<'a>(
-        &'a self,
-        read: &'a Reader<'a>,
-        subject: &'a Subject,
-        answers: &'a Answers,
-    ) -> BoxFuture<'a, Result<Step, Failure>> {
-        async move {
-            let object = read.subject(subject).await?;
-            let now = u32::try_from(object["spec"]["replicas"].as_u64().unwrap_or(1)).unwrap_or(u32::MAX);
-            let autoscalers = read.list("autoscaling", "horizontalpodautoscalers", &subject.namespace).await;
-            let unknown =
-                autoscalers.as_ref().err().map(|f| format!("not known: {}: {}", f.tried, f.happened));
-            let autoscaler = in_charge(subject, autoscalers);
-            let Some(answer) = answers.get("replicas") else {
-                let hint = autoscaler.as_ref().map(|a| a.words.clone()).unwrap_or_default();
-                let (key, label) = ("replicas".to_owned(), "replicas".to_owned());
-                return Ok(Step::Ask(Question::Number { key, label, now, hint }));
-            };
-            let wanted = number(answer)?;
-            let mut plan = plan(read, subject, &object, (now, wanted), autoscaler);
-            plan.checks.extend(unknown.map(|words| Check::warning("autoscaler", &words)));
-            Ok(Step::Plan(Box::new(plan)))
-        }
-        .boxed()
+    if let Some(owner) = owner(&object) {
+        let words = format!("{owner} owns it, and would reset the number at once: scale that");
+        checks.push(Check::blocks("owner", &words));
     }
-}
-
-fn number(answer: &str) -> Result<u32, Failure> {
-    answer.trim().parse::<u32>().ok().filter(|n| *n <= MOST).ok_or_else(|| Failure {
-        kind: FailureKind::NotConfigured,
-        tried: Clean::new("read the number of replicas"),
-        happened: Clean::new(&format!("'{answer}' is not a whole number from 0 to {MOST}")),
-        next: Clean::new("type a number"),
-    })
-}
-
-fn plan(
-    read: &Reader<'_>,
-    subject: &Subject,
-    object: &Value,
-    (now, wanted): (u32, u32),
-    autoscaler: Option<InCharge>,
-) -> Plan {
-    let operations = json!([
-        {"op": "test", "path": "/metadata/uid", "value": subject.uid.as_str()},
-        {"op": "test", "path": "/spec/replicas", "value": now},
-        {"op": "replace", "path": "/spec/replicas", "value": wanted},
-    ]);
-    let write = Write {
-        kind: subject.kind,
-        namespace: subject.namespace.to_string(),
-        name: subject.name.to_string(),
-        subresource: "scale",
-        body: Body::JsonPatch(operations),
-    };
+    let workload = read.workload(subject.kind, &object);
+    // A paused Deployment can be scaled.
+    checks.extend(workload.iter().flat_map(restart::rollout_checks).filter(|c| c.about.as_str() != "paused"));
+    checks.extend(unknown.map(|words| Check::warning("autoscaler", &words)));
     let touches = match wanted.checked_sub(now) {
         Some(0) => "nothing: it has as many already".to_owned(),
         Some(more) => format!("{more} pods more"),
         None if wanted == 0 => format!("all {now} pods: nothing is left to serve"),
         None => format!("{} of {now} pods end", now - wanted),
     };
-    let mut checks: Vec<Check> = autoscaler.iter().map(|a| a.check(wanted)).collect();
-    if wanted == now {
-        checks.push(Check::blocks("replicas", &format!("it has {now} already")));
-    }
-    let workload = read.workload(subject.kind, object);
-    // A paused Deployment can be scaled.
-    checks.extend(workload.iter().flat_map(restart::rollout_checks).filter(|c| c.about.as_str() != "paused"));
-    let replicas = |n: u32| BTreeMap::from([("replicas".to_owned(), n.to_string())]);
-    Plan {
-        action: ActionId::Scale,
-        subject: subject.clone(),
-        write,
-        change: Vec::new(),
-        before: replicas(now),
-        after: replicas(wanted),
+    let back = now.to_string();
+    Ok(Plan {
         touches,
-        undo: format!("yes: scale to {now}"),
         high_risk: wanted == 0,
         replicas: Some(wanted),
         checks,
         expect: Expect::Rollout,
-        deadline_s: restart::deadline_s(object),
-    }
+        deadline_s: restart::deadline_s(&object),
+        ..Plan::new(ActionId::Scale, subject, vec![write(subject, now, wanted)])
+            .changing("replicas", now, wanted)
+            .undone_by(&format!("scale to {now}"), ActionId::Scale, &[("replicas", &back)])
+    })
+}
+
+/// How many pods are wanted.
+pub fn replicas(object: &Value) -> u32 {
+    u32::try_from(object["spec"]["replicas"].as_u64().unwrap_or(1)).unwrap_or(u32::MAX)
+}
+
+/// What sets the number instead: a Deployment over its ReplicaSet, an operator over its workload.
+fn owner(object: &Value) -> Option<String> {
+    let owners = object["metadata"]["ownerReferences"].as_array()?;
+    let owner = owners.iter().find(|o| o["controller"] == true)?;
+    let text = |k: &str| owner[k].as_str().unwrap_or_default();
+    Some(format!("{}/{}", text("kind").to_lowercase(), text("name")))
+}
+
+/// The number through `/scale`, which holds only while it is `now`.
+pub fn write(subject: &Subject, now: u32, wanted: u32) -> Write {
+    let operations = json!([
+        {"op": "test", "path": "/metadata/uid", "value": subject.uid.as_str()},
+        {"op": "test", "path": "/spec/replicas", "value": now},
+        {"op": "replace", "path": "/spec/replicas", "value": wanted},
+    ]);
+    let write = KubeWrite::of(subject, Body::JsonPatch(operations));
+    Write::Kube(KubeWrite { subresource: Cow::Borrowed("scale"), ..write })
+}
+
+/// Whether an autoscaler's target is this.
+pub fn targets(autoscaler: &Value, subject: &Subject) -> bool {
+    let target = &autoscaler["spec"]["scaleTargetRef"];
+    target["name"] == subject.name.as_str()
+        && target["kind"].as_str().is_some_and(|k| k.eq_ignore_ascii_case(subject.kind.noun()))
 }
 
 /// An autoscaler that sets the same number.
@@ -123,7 +102,9 @@ impl InCharge {
             0 => Check::warning(about, &format!("0 replicas turn {name} off until someone scales up again")),
             n if n < *min || n > *max => Check::blocks(
                 about,
-                &format!("{name} keeps it between {min} and {max} and would reset it at once"),
+                &format!(
+                    "{name} keeps it between {min} and {max} and would reset it at once: change its bounds instead (autoscale)"
+                ),
             ),
             _ => Check::warning(
                 about,
@@ -134,15 +115,11 @@ impl InCharge {
 }
 
 fn in_charge(subject: &Subject, autoscalers: Result<Vec<Value>, Failure>) -> Option<InCharge> {
-    let wanted = subject.kind.noun();
-    autoscalers.ok()?.into_iter().find_map(|a| {
-        let target = &a["spec"]["scaleTargetRef"];
-        let same = target["name"] == subject.name.as_str()
-            && target["kind"].as_str().is_some_and(|k| k.eq_ignore_ascii_case(wanted));
+    autoscalers.ok()?.into_iter().find(|a| targets(a, subject)).map(|a| {
         let (name, spec) = (a["metadata"]["name"].as_str().unwrap_or_default().to_owned(), &a["spec"]);
         let (min, max) =
             (spec["minReplicas"].as_u64().unwrap_or(1), spec["maxReplicas"].as_u64().unwrap_or(0));
         let words = Clean::new(&format!("the autoscaler {name} keeps it between {min} and {max}"));
-        same.then_some(InCharge { name, min, max, words })
+        InCharge { name, min, max, words }
     })
 }

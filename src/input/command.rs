@@ -2,6 +2,8 @@
 //!
 //! Help, key hints, the palette, `midwatch keys` and the keymap's errors derive from [`COMMANDS`].
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::action::ActionId;
@@ -45,11 +47,18 @@ impl Layer {
 macro_rules! commands {
     ($($variant:ident $layer:ident $name:literal $doc:literal;)*) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum Command { $(#[doc = $doc] $variant,)* }
+        pub enum Command {
+            $(#[doc = $doc] $variant,)*
+            /// Opens the dialog of an action.
+            Act(ActionId),
+        }
 
         /// Every command: itself, the layer it belongs to, its name in keymap files, what it does.
-        pub static COMMANDS: &[(Command, Layer, &str, &str)] =
-            &[$((Command::$variant, Layer::$layer, $name, $doc),)*];
+        pub static COMMANDS: LazyLock<Vec<(Command, Layer, &str, &str)>> = LazyLock::new(|| {
+            let act = |a: &ActionId| (Command::Act(*a), Layer::Global, a.name(), a.doc());
+            let views = [$((Command::$variant, Layer::$layer, $name, $doc),)*];
+            views.into_iter().chain(ActionId::ALL.iter().map(act)).collect()
+        });
     };
 }
 
@@ -75,12 +84,8 @@ commands! {
     Messages Global "messages" "messages so far";
     Redraw Global "redraw" "redraw the screen";
     Suspend Global "suspend" "suspend to the shell";
-    Scale Global "scale" "scale a workload";
-    Restart Global "restart" "restart a workload, pod by pod";
-    RollBack Global "roll-back" "roll a workload back to an older revision";
-    Pause Global "pause" "pause a rollout where it stands";
-    Resume Global "resume" "let a paused rollout go on";
-    DeletePod Global "delete-pod" "delete the selected pod";
+    Actions Global "actions" "all actions, and why some can't be done now";
+    Undo Global "undo" "undo what was done";
     Operations Global "operations" "what was done, and how it stands";
     Up List "up" "up";
     Down List "down" "down";
@@ -107,19 +112,6 @@ commands! {
 }
 
 impl Command {
-    /// The action that it asks for.
-    pub fn action(self) -> Option<ActionId> {
-        Some(match self {
-            Self::Scale => ActionId::Scale,
-            Self::Restart => ActionId::Restart,
-            Self::RollBack => ActionId::RollBack,
-            Self::Pause => ActionId::Pause,
-            Self::Resume => ActionId::Resume,
-            Self::DeletePod => ActionId::DeletePod,
-            _ => return None,
-        })
-    }
-
     fn entry(self) -> (Layer, &'static str, &'static str) {
         COMMANDS
             .iter()

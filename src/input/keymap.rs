@@ -123,7 +123,7 @@ mod tests {
         for (name, text) in PRESETS {
             let base = Keymap::preset("default");
             let map = Keymap::parse(text, name, base.as_ref()).unwrap();
-            for (command, _, command_name, _) in COMMANDS {
+            for (command, _, command_name, _) in COMMANDS.iter() {
                 assert!(!map.keys(*command).is_empty(), "{name}: {command_name} has no key");
             }
         }

@@ -84,6 +84,9 @@ pub struct Entry {
     /// What happened, in words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub words: String,
+    /// With the intent: what is sent, as far as it takes to look for it after a crash.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub task: serde_json::Value,
 }
 
 impl Entry {
@@ -100,6 +103,7 @@ impl Entry {
             reason: String::new(),
             approver: String::new(),
             words,
+            task: serde_json::Value::Null,
         }
     }
 }

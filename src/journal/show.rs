@@ -63,7 +63,9 @@ pub fn unfinished(directory: &Path) -> Result<Vec<Record>, JournalError> {
             Phase::Confirmed => open.push(record),
             Phase::Acted | Phase::Unknown => {
                 if let Some(known) = open.iter_mut().find(|r| r.entry.operation == record.entry.operation) {
+                    let task = std::mem::take(&mut known.entry.task);
                     *known = record;
+                    known.entry.task = task;
                 }
             }
             Phase::Outcome | Phase::Cancelled | Phase::Refused => {
@@ -73,6 +75,19 @@ pub fn unfinished(directory: &Path) -> Result<Vec<Record>, JournalError> {
         }
     }
     Ok(open)
+}
+
+/// The same, of processes that are not there any more.
+///
+/// # Errors
+/// When a file can't be read.
+pub fn left_behind(directory: &Path) -> Result<Vec<Record>, JournalError> {
+    let here = super::Who::here("").host;
+    let alive = |pid: u32| Path::new(&format!("/proc/{pid}")).exists();
+    let mut found = unfinished(directory)?;
+    // Those of other machines that share the directory can't be asked.
+    found.retain(|r| r.who.host == here && !alive(r.who.pid));
+    Ok(found)
 }
 
 /// The records in the form that is asked for.

@@ -34,6 +34,7 @@ fn entry(n: usize) -> Entry {
         reason: "load, \"peak\"".into(),
         approver: String::new(),
         words: String::new(),
+        task: Default::default(),
     }
 }
 

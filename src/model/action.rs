@@ -7,40 +7,50 @@ use serde::{Deserialize, Serialize};
 
 use super::Clean;
 
-/// A kind of object that actions work on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ObjectKind {
-    Deployment,
-    StatefulSet,
-    DaemonSet,
-    Pod,
+macro_rules! kinds {
+    ($($id:ident $noun:literal $plural:literal $group:literal $version:literal;)*) => {
+        /// What actions work on: kinds of the API server, and others (without a plural).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum ObjectKind { $($id),* }
+
+        impl ObjectKind {
+            /// As kubectl names it: 'deployment/api'.
+            pub fn noun(self) -> &'static str {
+                match self { $(Self::$id => $noun),* }
+            }
+
+            /// As the API server's paths have it; empty for what is not in the cluster.
+            pub fn plural(self) -> &'static str {
+                match self { $(Self::$id => $plural),* }
+            }
+
+            /// The API group, empty for the core one.
+            pub fn group(self) -> &'static str {
+                match self { $(Self::$id => $group),* }
+            }
+
+            pub fn version(self) -> &'static str {
+                match self { $(Self::$id => $version),* }
+            }
+        }
+    };
 }
 
-impl ObjectKind {
-    /// As kubectl names it: 'deployment/api'.
-    pub fn noun(self) -> &'static str {
-        match self {
-            Self::Deployment => "deployment",
-            Self::StatefulSet => "statefulset",
-            Self::DaemonSet => "daemonset",
-            Self::Pod => "pod",
-        }
-    }
-
-    pub fn plural(self) -> &'static str {
-        match self {
-            Self::Deployment => "deployments",
-            Self::StatefulSet => "statefulsets",
-            Self::DaemonSet => "daemonsets",
-            Self::Pod => "pods",
-        }
-    }
-
-    /// The API group, empty for the core one.
-    pub fn group(self) -> &'static str {
-        if self == Self::Pod { "" } else { "apps" }
-    }
+kinds! {
+    Deployment "deployment" "deployments" "apps" "v1";
+    StatefulSet "statefulset" "statefulsets" "apps" "v1";
+    DaemonSet "daemonset" "daemonsets" "apps" "v1";
+    ReplicaSet "replicaset" "replicasets" "apps" "v1";
+    Pod "pod" "pods" "" "v1";
+    Service "service" "services" "" "v1";
+    Autoscaler "horizontalpodautoscaler" "horizontalpodautoscalers" "autoscaling" "v2";
+    CronJob "cronjob" "cronjobs" "batch" "v1";
+    Job "job" "jobs" "batch" "v1";
+    Lease "lease" "leases" "coordination.k8s.io" "v1";
+    VeleroSchedule "schedule.velero.io" "schedules" "velero.io" "v1";
+    VeleroBackup "backup.velero.io" "backups" "velero.io" "v1";
+    Alert "alert" "" "" "";
 }
 
 /// What an action is done to. The UID binds it: another object of the same name is another.
@@ -92,12 +102,31 @@ macro_rules! actions {
 }
 
 actions! {
-    Scale "scale" "Scale" [Deployment StatefulSet] "scale a workload: how many pods it has";
+    Scale "scale" "Scale" [Deployment StatefulSet ReplicaSet] "scale a workload: how many pods it has";
     Restart "restart" "Restart" [Deployment StatefulSet DaemonSet] "restart a workload, pod by pod";
     RollBack "roll-back" "Roll back" [Deployment StatefulSet DaemonSet] "roll a workload back to an older revision";
     Pause "pause" "Pause" [Deployment] "pause a rollout where it stands";
     Resume "resume" "Resume" [Deployment] "let a paused rollout go on";
     DeletePod "delete-pod" "Delete" [Pod] "delete a pod; its workload makes another";
+    Evict "evict" "Evict" [Pod] "evict a pod, as far as its disruption budget allows";
+    SetResources "set-resources" "Set resources" [Deployment StatefulSet DaemonSet] "set a container's requests and limits";
+    Autoscale "autoscale" "Autoscale" [Deployment StatefulSet] "change an autoscaler's bounds, or create one";
+    Switch "switch" "Switch" [Service] "switch a service to the other colour (blue-green)";
+    Canary "canary" "Canary" [Deployment] "shift weight between two workloads by their replicas";
+    BackUp "back-up" "Back up" [CronJob VeleroSchedule] "run a backup now";
+    Suspend "suspend-cronjob" "Suspend" [CronJob] "suspend a CronJob's schedule";
+    Unsuspend "resume-cronjob" "Resume schedule" [CronJob] "let a suspended CronJob run again";
+    Silence "silence" "Silence" [Alert] "silence an alert for a while";
+    Expire "expire-silence" "Expire silence" [Alert] "end a silence before its time";
+    Acknowledge "acknowledge" "Acknowledge" [Alert] "acknowledge an alert: who has it, until when";
+    Release "release" "Release" [Alert] "give an acknowledgement back";
+}
+
+impl ActionId {
+    /// Whether there are kinds among its own that no feed tells of.
+    pub fn is_looked_for(self) -> bool {
+        self.kinds().iter().any(|k| matches!(k, ObjectKind::Service | ObjectKind::ReplicaSet))
+    }
 }
 
 /// What was typed into the dialog, by question.
@@ -116,7 +145,9 @@ pub struct Request {
 #[serde(rename_all = "kebab-case")]
 pub enum Question {
     /// A whole number; the field begins with the present one.
-    Number { key: String, label: String, now: u32, hint: Clean },
+    Number { key: String, label: String, now: u32, hint: Clean, problem: Option<Clean> },
+    /// A line of text; the field begins with `now`.
+    Text { key: String, label: String, now: String, hint: Clean, problem: Option<Clean> },
     /// One of several; the field begins with the `chosen`th.
     Pick { key: String, label: String, options: Vec<Choice>, chosen: usize },
 }
@@ -193,6 +224,8 @@ pub struct Preview {
     pub touches: Clean,
     /// How it can be undone, or that it can't.
     pub undo: Clean,
+    /// The request that undoes it, through the same dialog.
+    pub back: Option<Request>,
     /// What blocks stands first.
     pub checks: Vec<Check>,
     /// What has to be typed, for a high risk.
@@ -235,6 +268,16 @@ impl Progress {
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Done(_) | Self::Failed(_) | Self::Unknown(_))
     }
+}
+
+/// What another process was doing when it ended, to be seen to its end here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovered {
+    pub operation: String,
+    /// 'scale deployment/api'.
+    pub title: Clean,
+    pub namespace: Clean,
+    pub since: jiff::Timestamp,
 }
 
 /// What a confirmation led to.

@@ -75,6 +75,8 @@ pub struct VeleroBackup {
 pub struct VeleroSchedule {
     pub namespace: Clean,
     pub name: Clean,
+    #[serde(default)]
+    pub uid: Clean,
     pub schedule: Clean,
     pub paused: bool,
 }

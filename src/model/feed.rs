@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Clean,
+    acknowledgement::Acknowledgement,
     alert::Alert,
     backup::{BackupRecord, CronJob, JobRun, VeleroBackup, VeleroSchedule},
     change::Revision,
@@ -37,12 +38,13 @@ pub enum FeedId {
     /// Series and readings of Prometheus.
     Signals,
     Alerts,
+    Acknowledgements,
     BackupRecords,
     Probes,
 }
 
 impl FeedId {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Pods,
         Self::Deployments,
         Self::StatefulSets,
@@ -60,6 +62,7 @@ impl FeedId {
         Self::VeleroSchedules,
         Self::Signals,
         Self::Alerts,
+        Self::Acknowledgements,
         Self::BackupRecords,
         Self::Probes,
     ];
@@ -84,6 +87,7 @@ impl FeedId {
             Self::VeleroSchedules => "velero schedules",
             Self::Signals => "prometheus",
             Self::Alerts => "alertmanager",
+            Self::Acknowledgements => "acknowledgements",
             Self::BackupRecords => "backup records",
             Self::Probes => "health probes",
         }
@@ -146,6 +150,7 @@ pub enum Observation {
     Signal(Box<Signal>),
     Breakdown(Box<Breakdown>),
     Alert(Box<Alert>),
+    Acknowledgement(Box<Acknowledgement>),
     BackupRecord(Box<BackupRecord>),
     Probe(Box<Probe>),
 }

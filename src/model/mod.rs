@@ -1,6 +1,7 @@
 //! What the cockpit knows, in plain types: no I/O, no drawing, every value serialisable,
 //! so that what was seen can be recorded, replayed and used as a test.
 
+pub mod acknowledgement;
 pub mod action;
 pub mod alert;
 pub mod backup;

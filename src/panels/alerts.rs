@@ -32,10 +32,14 @@ impl Panel for Alerts {
         let firing: Vec<_> = derived.alerts.iter().filter(|a| a.state != AlertState::Suppressed).collect();
         // Silenced by someone, or inhibited by another.
         let silenced = derived.alerts.len() - firing.len();
+        let acknowledged = firing.iter().filter(|a| state.acknowledgement(a).is_some()).count();
         let mut words = match firing.len() {
             0 => "none firing".to_owned(),
             n => format!("{n} firing"),
         };
+        if acknowledged > 0 {
+            words += &format!(", {acknowledged} acknowledged");
+        }
         if silenced > 0 {
             words += &format!(", {silenced} suppressed");
         }
@@ -195,16 +199,29 @@ fn line(paint: &Paint<'_>, area: Rect, alert: &Alert, subject: &str, since: Time
             format!("{} {} {} ", fit(subject, subjects), fit(&alert.severity, 8), fit(&age, 8)),
             Role::Text,
         ),
-        paint.span(standing(alert), Role::Dim),
+        paint.span(standing(paint.state, alert), Role::Dim),
     ])
 }
 
-fn standing(alert: &Alert) -> String {
+/// 'ack dana, 24 min left'.
+fn acknowledged(state: &State, alert: &Alert) -> Option<String> {
+    let lease = state.acknowledgement(alert)?;
+    let left = lease.until.duration_since(state.now);
+    Some(format!("ack {}, {} left", lease.holder, human::span(left)))
+}
+
+fn standing(state: &State, alert: &Alert) -> String {
     let state = match alert.state {
-        AlertState::Suppressed if !alert.silenced_by.is_empty() => "silenced",
-        AlertState::Suppressed => "inhibited",
-        AlertState::Active => "not silenced",
-        AlertState::Unprocessed => "unprocessed",
+        AlertState::Suppressed if !alert.silenced_by.is_empty() => "silenced".to_owned(),
+        AlertState::Suppressed => "inhibited".to_owned(),
+        AlertState::Active => match (acknowledged(state, alert), state.feed_health(FeedId::Acknowledgements))
+        {
+            (Some(words), _) => words,
+            (None, Health::Ok) => "not acknowledged".to_owned(),
+            // Nobody can say that nobody has it.
+            (None, _) => "not silenced".to_owned(),
+        },
+        AlertState::Unprocessed => "unprocessed".to_owned(),
     };
     let runbook = if alert.runbook.is_some() { "  runbook" } else { "" };
     let summary = alert.summary.as_ref().map(|s| format!("  {s}")).unwrap_or_default();

@@ -82,6 +82,11 @@ impl Engine {
                 let names = sources::session::namespaces(&*session?).await;
                 Some(Msg::Namespaces { epoch, names })
             }),
+            Effect::ListSubjects { epoch, action } => self.ask(move |session| async move {
+                let found = crate::actions::subjects::find(&*session?, action).await;
+                Some(Msg::Subjects { epoch, action, found })
+            }),
+            Effect::Stop { operation } => self.gateway.stop(&operation),
             Effect::Plan { dialog, request } => self.plan(dialog, request),
             Effect::Arm { dialog } => {
                 let messages = self.messages.clone();
@@ -117,6 +122,7 @@ impl Engine {
         let stop = self.scope.clone();
         let (messages, config, clock) = (self.messages.clone(), self.config.clone(), self.clock.clone());
         let (wants, session) = (self.wants.subscribe(), self.session.clone());
+        let gateway = self.gateway.clone();
         let work = async move {
             loop {
                 match sources::session::connect(&target).await {
@@ -125,6 +131,7 @@ impl Engine {
                         let scope = opened.scope.clone();
                         session.send_replace(Some(opened.clone()));
                         drop(messages.send(Msg::Connected { epoch, scope }).await);
+                        tokio::spawn(gateway.recover(opened.clone()));
                         start_sources(epoch, opened, config, clock, messages, wants).await;
                         return;
                     }
@@ -219,7 +226,6 @@ async fn start_sources(
     let (out, mut batches) = mpsc::channel::<Batch>(FEED_QUEUE);
     let stop = CancellationToken::new();
     let ends = stop.clone().drop_guard();
-    let found = sources::discover::Shared::default();
     for source in SOURCES {
         let context = Context {
             epoch,
@@ -228,7 +234,7 @@ async fn start_sources(
             out: out.clone(),
             stop: stop.clone(),
             wants: wants.clone(),
-            found: found.clone(),
+            found: session.found.clone(),
         };
         tokio::spawn(source.run(context));
     }

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::config::{HttpAccess, ServiceRef};
 use crate::model::{Clean, Failure, FailureKind};
+use crate::sources::kubernetes::trouble::root_cause;
 use access::{client, plain_headers, secret_header, secret_headers};
 
 /// Beyond it an answer is of no use to someone who waits for it.
@@ -32,7 +33,11 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 /// Up to here a form can be a GET: servers take request lines of 8 KiB.
 const MAX_QUERY: usize = 7_000;
 
+const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A body and its media type.
+type Typed = (&'static str, String);
 
 /// A server that can be asked.
 #[derive(Clone)]
@@ -124,12 +129,26 @@ impl Endpoint {
         self.send(method, path, form).await
     }
 
+    /// Sends what changes something, once, with a body of JSON; for the gateway alone.
+    ///
+    /// # Errors
+    /// When there is no answer; a refusal is a reply.
+    pub async fn alter(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Reply, Failure> {
+        let body = body.map(|b| (JSON, b.to_string()));
+        self.send_once(&method, path, &[], body.as_ref()).await
+    }
+
     /// Asks for the URL itself, with its query as configured; for [`Endpoint::direct`].
     ///
     /// # Errors
     /// When there is no answer; a refusal is a reply.
     pub async fn visit(&self) -> Result<Reply, Failure> {
-        self.send_once(&Method::GET, "", &[]).await
+        self.send_once(&Method::GET, "", &[], None).await
     }
 
     /// # Errors
@@ -149,8 +168,10 @@ impl Endpoint {
     /// Asks again where the server itself says that it was a moment's trouble: everything here only
     /// reads. An answer of Prometheus (it has an `errorType`) is one.
     async fn send(&self, method: Method, path: &str, params: &[(&str, &str)]) -> Result<Reply, Failure> {
+        let form = (method == Method::POST).then(|| (FORM, encode(params)));
+        let query = if form.is_some() { &[] } else { params };
         for pause in TRY_AGAIN {
-            let reply = self.send_once(&method, path, params).await?;
+            let reply = self.send_once(&method, path, query, form.as_ref()).await?;
             let transient = matches!(reply.status.as_u16(), 429 | 500 | 502..=504);
             if !transient || reply.names("errorType") {
                 return Ok(reply);
@@ -161,14 +182,15 @@ impl Endpoint {
             }
             tokio::time::sleep(asked.max(pause).mul_f64(rand::random_range(1.0..=1.5))).await;
         }
-        self.send_once(&method, path, params).await
+        self.send_once(&method, path, query, form.as_ref()).await
     }
 
     async fn send_once(
         &self,
         method: &Method,
         path: &str,
-        params: &[(&str, &str)],
+        query: &[(&str, &str)],
+        body: Option<&Typed>,
     ) -> Result<Reply, Failure> {
         let asked = async {
             match &self.base {
@@ -181,10 +203,10 @@ impl Endpoint {
                     if let Some((user, password)) = basic {
                         request = request.basic_auth(user, Some(password.expose_secret()));
                     }
-                    send_direct(request, method.clone(), params).await
+                    send_direct(request, query, body).await
                 }
                 Base::Proxy { client, prefix, .. } => {
-                    self.send_proxied(client, prefix, method.clone(), path, params).await
+                    self.send_proxied(client, prefix, method.clone(), path, query, body).await
                 }
             }
         };
@@ -207,22 +229,19 @@ impl Endpoint {
         prefix: &str,
         method: Method,
         path: &str,
-        params: &[(&str, &str)],
+        query: &[(&str, &str)],
+        body: Option<&Typed>,
     ) -> Result<Reply, String> {
-        let form = encode(params);
-        let (uri, body) = match (method == Method::POST, form.is_empty()) {
-            (true, _) => (format!("{prefix}{path}"), form),
-            (false, true) => (format!("{prefix}{path}"), String::new()),
-            (false, false) => (format!("{prefix}{path}?{form}"), String::new()),
-        };
-        let mut request = Request::builder().method(method.clone()).uri(uri);
-        if method == Method::POST {
-            request = request.header(header::CONTENT_TYPE, FORM);
+        let query = encode(query);
+        let mark = if query.is_empty() { "" } else { "?" };
+        let mut request = Request::builder().method(method).uri(format!("{prefix}{path}{mark}{query}"));
+        if let Some((kind, _)) = body {
+            request = request.header(header::CONTENT_TYPE, *kind);
         }
-        let mut request =
-            request.body(kube::client::Body::from(body.into_bytes())).map_err(|e| e.to_string())?;
+        let bytes = body.map(|(_, text)| text.clone().into_bytes()).unwrap_or_default();
+        let mut request = request.body(kube::client::Body::from(bytes)).map_err(|e| e.to_string())?;
         request.headers_mut().extend(self.headers.clone());
-        let response = client.send(request).await.map_err(|e| cause(&e))?;
+        let response = client.send(request).await.map_err(|e| root_cause(&e))?;
         let (parts, body) = response.into_parts();
         Ok(Reply::new(parts.status, &parts.headers, bounded(body).await?))
     }
@@ -311,15 +330,14 @@ impl Reply {
 
 async fn send_direct(
     request: reqwest::RequestBuilder,
-    method: Method,
-    params: &[(&str, &str)],
+    query: &[(&str, &str)],
+    body: Option<&Typed>,
 ) -> Result<Reply, String> {
-    let request = if method == Method::POST {
-        request.header(header::CONTENT_TYPE, FORM).body(encode(params))
-    } else {
-        request.query(params)
+    let request = match body {
+        Some((kind, text)) => request.header(header::CONTENT_TYPE, *kind).body(text.clone()),
+        None => request.query(query),
     };
-    let response = request.send().await.map_err(|e| cause(&e.without_url()))?;
+    let response = request.send().await.map_err(|e| root_cause(&e.without_url()))?;
     let (status, headers) = (response.status(), response.headers().clone());
     let body = bounded(reqwest::Body::from(response)).await?;
     Ok(Reply::new(status, &headers, body))
@@ -339,19 +357,11 @@ where
 {
     match Limited::new(body, MAX_BODY).collect().await {
         Ok(collected) => Ok(collected.to_bytes().to_vec()),
-        Err(e) => Err(format!("its answer broke off: {}", cause(e.as_ref()))),
+        Err(e) => Err(format!("its answer broke off: {}", root_cause(e.as_ref()))),
     }
 }
 
 /// The innermost cause: 'connection refused' instead of 'error sending request'.
-fn cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string().chars().take(300).collect()
-}
-
 /// Scheme, host, port and path: a query may hold a token.
 fn place(url: &Url) -> String {
     let port = url.port().map_or(String::new(), |p| format!(":{p}"));

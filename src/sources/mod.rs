@@ -63,6 +63,7 @@ pub static SOURCES: &[&dyn Source] = &[
     &kubernetes::velero::VeleroSchedules,
     &prometheus::Prometheus,
     &alertmanager::Alertmanager,
+    &kubernetes::acknowledgements::Acknowledgements,
     &records::BackupRecords,
     &probes::Probes,
 ];

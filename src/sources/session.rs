@@ -36,6 +36,8 @@ pub struct Session {
     config: Option<Box<Config>>,
     hand: OnceCell<kube::Client>,
     user: OnceCell<String>,
+    /// The services that were found in the cluster: one search for all who ask.
+    pub found: super::discover::Shared,
 }
 
 /// What `/version` says.
@@ -51,7 +53,8 @@ impl Session {
     pub fn new(client: kube::Client, scope: Scope, target: Target) -> Self {
         let (version, reached) = (OnceLock::new(), Notify::new());
         let (config, hand, user) = (None, OnceCell::new(), OnceCell::new());
-        Self { client, scope, target, version, reached, config, hand, user }
+        let found = Default::default();
+        Self { client, scope, target, version, reached, config, hand, user, found }
     }
 
     /// Asked for until it is known once; those who ask at the same time don't wait for each other.

@@ -5,7 +5,9 @@ use tui_textarea::TextArea;
 
 use super::State;
 use super::view::line_field;
+use crate::model::acknowledgement::Acknowledgement;
 use crate::model::action::{ActionId, ObjectKind, Preview, Progress, Question, Request, Subject};
+use crate::model::alert::Alert;
 use crate::model::workload::{Workload, WorkloadKind};
 use crate::model::{Clean, Failure, Key};
 
@@ -106,11 +108,12 @@ impl Shown {
 #[derive(Clone, Debug)]
 pub struct Operation {
     pub id: String,
-    pub action: ActionId,
-    pub subject: Subject,
     /// 'roll back deployment/api'.
     pub title: String,
+    pub namespace: Clean,
     pub undo: Clean,
+    /// The request that undoes it.
+    pub back: Option<Request>,
     pub context: Clean,
     pub progress: Progress,
     pub since: Timestamp,
@@ -119,22 +122,99 @@ pub struct Operation {
     pub errors_before: Option<f64>,
     /// What became of the error ratio afterwards.
     pub effect: Option<String>,
+    /// The server took it, or may have.
+    pub was_sent: bool,
+    /// It was undone by another.
+    pub undone: bool,
 }
 
 impl State {
     /// The objects that an action could be done to, those in trouble first; what stands under the
     /// cursor is the only one where there is one.
     pub fn subjects(&self, action: ActionId) -> Vec<Subject> {
-        let wanted = |kind: ObjectKind| action.kinds().contains(&kind);
-        if wanted(ObjectKind::Pod) {
-            return self.pod_under_cursor().into_iter().collect();
-        }
-        if let Some(workload) = self.workload_under_cursor() {
-            return subject_of(workload).filter(|s| wanted(s.kind)).into_iter().collect();
+        let wanted = |subject: &Subject| action.kinds().contains(&subject.kind);
+        let pointed: Vec<Subject> = self.under_cursor().into_iter().filter(wanted).collect();
+        if !pointed.is_empty() || action.kinds() == [ObjectKind::Pod] {
+            return pointed;
         }
         let rows = self.derived.pods.workloads.iter();
-        let find = |kind: WorkloadKind, key: &Key| self.workload(kind, key);
-        rows.filter_map(|row| subject_of(find(row.kind, &row.key)?)).filter(|s| wanted(s.kind)).collect()
+        let workloads = rows.filter_map(|row| subject_of(self.workload(row.kind, &row.key)?));
+        let alerts = self.derived.alerts.iter().map(|a| alert_subject(a));
+        workloads.chain(self.backup_subjects()).chain(alerts).filter(wanted).collect()
+    }
+
+    /// Whether the cursor stands on something that the action can be done to.
+    pub fn is_pointed_at(&self, action: ActionId) -> bool {
+        self.under_cursor().iter().any(|s| action.kinds().contains(&s.kind))
+    }
+
+    /// Why an action can't be done now; none when it can be tried.
+    pub fn unavailable(&self, action: ActionId) -> Option<String> {
+        let name = action.name();
+        if self.settings.read_only {
+            return Some("read-only".to_owned());
+        }
+        if self.settings.config.guardrails.deny.iter().any(|d| d == name) {
+            return Some("denied by the guardrails".to_owned());
+        }
+        if self.scope.cluster.is_empty() {
+            return Some("no cluster yet".to_owned());
+        }
+        if action.is_looked_for() || !self.subjects(action).is_empty() {
+            return None;
+        }
+        let kinds = action.kinds().iter().map(|k| k.noun()).collect::<Vec<_>>().join(" or ");
+        Some(match action.kinds() {
+            [ObjectKind::Pod] => "select a pod first (1, enter)".to_owned(),
+            [ObjectKind::Alert] => "no alert is firing".to_owned(),
+            _ => format!("no {kinds} is known here"),
+        })
+    }
+
+    /// CronJobs and Velero's schedules, those of backups first.
+    fn backup_subjects(&self) -> Vec<Subject> {
+        let mut jobs: Vec<_> = self.known.cronjobs.iter().collect();
+        jobs.sort_by_key(|c| !c.is_backup);
+        let jobs = jobs.into_iter().map(|c| Subject {
+            kind: ObjectKind::CronJob,
+            namespace: c.namespace.clone(),
+            name: c.name.clone(),
+            uid: c.uid.clone(),
+        });
+        let schedules = self.known.velero_schedules.iter().map(|s| Subject {
+            kind: ObjectKind::VeleroSchedule,
+            namespace: s.namespace.clone(),
+            name: s.name.clone(),
+            uid: s.uid.clone(),
+        });
+        jobs.chain(schedules).collect()
+    }
+
+    /// What the cursor stands on: a pod with its workload, a CronJob, an alert.
+    fn under_cursor(&self) -> Vec<Subject> {
+        let workload = self.workload_under_cursor().and_then(subject_of);
+        let mut found: Vec<Subject> = self.pod_under_cursor().into_iter().chain(workload).collect();
+        if let Some(super::Page::Panel(panel)) = self.view.pages.last()
+            && let Some(key) = self.view.list(*panel).selected
+        {
+            if *panel == crate::panels::ALERTS {
+                let alert =
+                    self.known.alerts.get(&Key { namespace: Clean::default(), name: key.name.clone() });
+                found.extend(alert.map(|a| alert_subject(a)));
+            }
+            if *panel == crate::panels::BACKUPS {
+                found.extend(self.backup_subjects().into_iter().filter(|s| s.name == key.name));
+            }
+        }
+        found
+    }
+
+    /// What was done here and can be undone, the newest first.
+    pub fn undoable(&self) -> impl Iterator<Item = &Operation> {
+        let here = |o: &&Operation| o.back.is_some() && !o.undone && o.context == self.scope.context;
+        // What was refused needs no undoing.
+        let may_have_been_done = |o: &&Operation| o.ended.is_some() && o.was_sent;
+        self.operations.iter().rev().filter(here).filter(may_have_been_done)
     }
 
     fn workload(&self, kind: WorkloadKind, key: &Key) -> Option<&Workload> {
@@ -165,6 +245,12 @@ impl State {
         let pod = self.selected_pod()?;
         let owner = pod.owner.as_ref()?;
         self.workload(owner.kind, &Key { namespace: pod.namespace.clone(), name: owner.name.clone() })
+    }
+
+    /// Who has taken the alert, while that lasts.
+    pub fn acknowledgement(&self, alert: &Alert) -> Option<&Acknowledgement> {
+        let all = self.known.acknowledgements.iter();
+        all.filter(|a| a.until > self.now).find(|a| a.is_of(&alert.fingerprint))
     }
 
     /// Operations to be seen at a glance, the newest last.
@@ -201,4 +287,14 @@ fn subject_of(workload: &Workload) -> Option<Subject> {
     };
     let (namespace, name, uid) = (workload.namespace.clone(), workload.name.clone(), workload.uid.clone());
     Some(Subject { kind, namespace, name, uid })
+}
+
+fn alert_subject(alert: &Alert) -> Subject {
+    let namespace = alert.labels.iter().find(|(k, _)| k.as_str() == "namespace").map(|(_, v)| v.clone());
+    Subject {
+        kind: ObjectKind::Alert,
+        namespace: namespace.unwrap_or_default(),
+        name: alert.name.clone(),
+        uid: alert.fingerprint.clone(),
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::acknowledgement::Acknowledgement;
 use crate::model::alert::Alert;
 use crate::model::backup::{BackupRecord, CronJob, JobRun, VeleroBackup, VeleroSchedule};
 use crate::model::change::{Mark, MarkKind, Revision};
@@ -135,6 +136,7 @@ pub struct Known {
     pub signals: BTreeMap<SignalId, Signal>,
     pub breakdowns: BTreeMap<BreakdownId, Breakdown>,
     pub alerts: Store<Arc<Alert>>,
+    pub acknowledgements: Store<Acknowledgement>,
     pub records: Store<BackupRecord>,
     pub probes: Store<Probe>,
     /// Scales and returns to an older revision leave no trace in the objects: seen as they happen.
@@ -160,6 +162,7 @@ macro_rules! each_store {
             FeedId::VeleroBackups => drop($self.velero_backups.$method($($arg),*)),
             FeedId::VeleroSchedules => drop($self.velero_schedules.$method($($arg),*)),
             FeedId::Alerts => drop($self.alerts.$method($($arg),*)),
+            FeedId::Acknowledgements => drop($self.acknowledgements.$method($($arg),*)),
             FeedId::BackupRecords => drop($self.records.$method($($arg),*)),
             FeedId::Probes => drop($self.probes.$method($($arg),*)),
             FeedId::Signals => {}
@@ -244,6 +247,7 @@ impl Known {
             O::Signal(s) => drop(self.signals.insert(s.id, *s)),
             O::Breakdown(b) => drop(self.breakdowns.insert(b.id, *b)),
             O::Alert(a) => drop(self.alerts.upsert(global(&a.fingerprint), Arc::from(a))),
+            O::Acknowledgement(a) => drop(self.acknowledgements.upsert(key(&a.namespace, &a.name), *a)),
             O::BackupRecord(r) => drop(self.records.upsert(global(&r.name), *r)),
             O::Probe(p) => drop(self.probes.upsert(global(&p.name), *p)),
         }

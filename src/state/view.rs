@@ -9,7 +9,7 @@ use super::State;
 use super::actions::Dialog;
 use super::log::LogPage;
 use crate::input::{Chord, Command};
-use crate::model::action::{ActionId, Subject};
+use crate::model::action::{ActionId, Request, Subject};
 use crate::model::filter::Filter;
 use crate::model::pod::PodDetail;
 use crate::model::{Failure, Key};
@@ -106,6 +106,10 @@ pub enum ChoiceKind {
     Service,
     /// What an action is to be done to.
     Subject(ActionId),
+    /// All actions.
+    Actions,
+    /// What was done and can be undone.
+    Undo,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +131,8 @@ pub enum ChoiceTarget {
     Service(Option<String>),
     Window(Window),
     Act(ActionId, Subject),
+    /// With its answers: an undo.
+    Request(Box<Request>),
 }
 
 /// A line of text that is being typed.

@@ -69,6 +69,10 @@ pub fn draw(paint: &mut Paint<'_>, area: Rect, dialog: &Dialog) -> Option<Positi
             paint.text(lower, 1, " enter goes on, up and down change it, esc leaves", Role::Dim);
             field(paint, Rect { height: 1, ..lower }, &format!(" {label}  "), number)
         }
+        Stage::Asking { question: Question::Text { label, .. }, field: line, .. } => {
+            paint.text(lower, 1, " enter goes on, esc leaves", Role::Dim);
+            field(paint, Rect { height: 1, ..lower }, &format!(" {label}  "), line)
+        }
         Stage::Asking { .. } => {
             paint.text(lower, 1, " enter takes it, up and down choose, esc leaves", Role::Dim);
             None
@@ -118,13 +122,12 @@ fn difference(paint: &Paint<'_>, lines: &[Difference]) -> Vec<Line<'static>> {
 
 fn asked(paint: &Paint<'_>, question: &Question, chosen: usize, width: usize) -> Vec<Line<'static>> {
     match question {
-        Question::Number { now, hint, .. } => {
+        Question::Number { now, hint, problem, .. } => {
             let mut lines = named(paint, "now", &now.to_string(), width);
-            if !hint.is_empty() {
-                lines.extend(named(paint, "note", hint, width));
-            }
+            lines.extend(notes(paint, hint, problem.as_deref(), width));
             lines
         }
+        Question::Text { hint, problem, .. } => notes(paint, hint, problem.as_deref(), width),
         Question::Pick { label, options, .. } => {
             let mut lines = vec![text(paint, label, Role::Dim)];
             let first = crate::panels::scrolled(chosen, 8, options.len());
@@ -142,6 +145,18 @@ fn asked(paint: &Paint<'_>, question: &Question, chosen: usize, width: usize) ->
             lines
         }
     }
+}
+
+/// What helps to answer, and what was wrong with the answer before.
+fn notes(paint: &Paint<'_>, hint: &str, problem: Option<&str>, width: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    if !hint.is_empty() {
+        lines.extend(named(paint, "note", hint, width));
+    }
+    for line in problem.into_iter().flat_map(|p| wrap(p, width)) {
+        lines.push(text(paint, &line, Role::Warning));
+    }
+    lines
 }
 
 fn plan(paint: &Paint<'_>, dialog: &Dialog, shown: &Shown, width: usize) -> Vec<Line<'static>> {
@@ -184,7 +199,10 @@ fn place(preview: &Preview) -> String {
     };
     let uid: String =
         preview.subject.uid.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
-    format!("{cluster}{protected}   namespace {}   uid …{uid}", preview.subject.namespace)
+    let namespace = &preview.subject.namespace;
+    let namespace = if namespace.is_empty() { String::new() } else { format!("   namespace {namespace}") };
+    let uid = if uid.is_empty() { uid } else { format!("   uid …{uid}") };
+    format!("{cluster}{protected}{namespace}{uid}")
 }
 
 fn check(paint: &Paint<'_>, check: &Check, width: usize) -> Vec<Line<'static>> {

@@ -30,7 +30,11 @@ pub fn lines(keymap: &Keymap, layers: &[Layer]) -> Vec<(String, String)> {
             Layer::Text => "typing",
         };
         lines.push((String::new(), title.to_owned()));
+        let mut acts = false;
         for (command, _, _, doc) in of_layer {
+            if matches!(command, crate::input::Command::Act(_)) && !std::mem::replace(&mut acts, true) {
+                lines.push((String::new(), "actions".to_owned()));
+            }
             let keys: Vec<String> = keymap
                 .all()
                 .filter(|(l, _, c)| l == layer && c == command)

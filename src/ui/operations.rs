@@ -78,7 +78,7 @@ pub fn page(paint: &mut Paint<'_>, area: Rect, scroll: usize) {
             Span::raw(" "),
             paint.mark_span(health),
             paint.span(format!(" {}  ", operation.title), Role::Title),
-            paint.span(format!("in {} of {}  ", operation.subject.namespace, operation.context), Role::Dim),
+            paint.span(format!("in {} of {}  ", operation.namespace, operation.context), Role::Dim),
             paint.span(human::clock(operation.since), Role::Dim),
         ]));
         let width = usize::from(inner.width).saturating_sub(4);

@@ -61,6 +61,8 @@ fn choose(paint: &mut Paint<'_>, area: Rect, choice: &Choice) -> Option<Position
         ChoiceKind::Context => " switch context ",
         ChoiceKind::Namespace => " switch namespace ",
         ChoiceKind::Service => " switch service ",
+        ChoiceKind::Actions => " actions ",
+        ChoiceKind::Undo => " undo: which? ",
         ChoiceKind::Subject(action) => &format!(" {}: which? ", action.title().to_lowercase()),
     };
     let count = format!(" {} of {} ", choice.matches.len(), choice.entries.len());

@@ -191,6 +191,7 @@ fn lead(state: &State) -> Option<(String, String)> {
 
 /// The hints for where we are: commands that share a word stand together.
 fn shown(state: &State) -> Vec<(Vec<Command>, &'static str)> {
+    use crate::model::action::ActionId as A;
     use Command as C;
     let mut hints: Vec<(Vec<C>, &'static str)> = match state.view.pages.last() {
         Some(Page::Log(_)) => vec![
@@ -206,7 +207,8 @@ fn shown(state: &State) -> Vec<(Vec<Command>, &'static str)> {
         Some(Page::Pod(_)) => {
             vec![(vec![C::Back], "back"), (vec![C::Logs], "whole log"), (vec![C::NextContainer], "container")]
         }
-        Some(Page::Messages { .. } | Page::Operations { .. }) => vec![(vec![C::Back], "back")],
+        Some(Page::Operations { .. }) => vec![(vec![C::Back], "back"), (vec![C::Undo], "undo")],
+        Some(Page::Messages { .. }) => vec![(vec![C::Back], "back")],
         Some(Page::Panel(_)) => vec![(vec![C::Back], "back")],
         None => vec![(vec![C::FocusNext], "next panel"), (vec![C::Open], "zoom")],
     };
@@ -219,13 +221,18 @@ fn shown(state: &State) -> Vec<(Vec<Command>, &'static str)> {
             hints.push((vec![C::Logs], "log"));
         }
     }
+    if state.view.active_panel() == crate::panels::ALERTS && state.view.pages.len() < 2 {
+        hints.push((vec![C::Act(A::Acknowledge)], "acknowledge"));
+        hints.push((vec![C::Act(A::Silence)], "silence"));
+    }
     if layers.contains(&Layer::Chart) {
         hints.push((vec![C::Wider, C::Narrower], "window"));
     }
     hints.extend([
-        (vec![C::Scale], "scale"),
-        (vec![C::Restart], "restart"),
-        (vec![C::RollBack], "roll back"),
+        (vec![C::Act(A::Scale)], "scale"),
+        (vec![C::Act(A::Restart)], "restart"),
+        (vec![C::Act(A::RollBack)], "roll back"),
+        (vec![C::Actions], "actions"),
         (vec![C::SwitchNamespace], "namespace"),
         (vec![C::Palette], "palette"),
     ]);

@@ -7,7 +7,7 @@ use super::{commands, enter};
 use crate::effect::Effect;
 use crate::input::command::COMMANDS;
 use crate::input::{Command, Layer};
-use crate::model::action::ActionId;
+use crate::model::action::{ActionId, Subject};
 use crate::model::scope::{ContextName, NamespaceChoice};
 use crate::model::{Clean, Failure, Key};
 use crate::panels::{PANELS, PODS};
@@ -32,6 +32,8 @@ pub fn open(state: &mut State, kind: ChoiceKind) {
         ChoiceKind::Palette => Some(palette(state)),
         ChoiceKind::Service => Some(services(state)),
         ChoiceKind::Subject(action) => Some(subjects(state, action)),
+        ChoiceKind::Actions => Some(actions(state)),
+        ChoiceKind::Undo => Some(undoable(state)),
         ChoiceKind::Context | ChoiceKind::Namespace => None,
     };
     if let Some(entries) = known {
@@ -54,7 +56,7 @@ fn palette(state: &State) -> Vec<ChoiceEntry> {
             entry(format!("zoom {}", p.noun()), format!("{}", index + 1), ChoiceTarget::Panel(index))
         })
         .collect();
-    for (command, layer, _, doc) in COMMANDS {
+    for (command, layer, _, doc) in COMMANDS.iter() {
         let here =
             layers.contains(layer) || keymap.all().any(|(l, _, c)| c == *command && layers.contains(&l));
         // Panels stand in the list themselves.
@@ -184,17 +186,80 @@ fn services(state: &State) -> Vec<ChoiceEntry> {
     std::iter::once(all).chain(named).collect()
 }
 
+/// All actions, with the reason where one can't be done now.
+fn actions(state: &State) -> Vec<ChoiceEntry> {
+    let entry = |action: &ActionId| {
+        let command = Command::Act(*action);
+        let key = state.settings.keymap.keys(command).into_iter().next().unwrap_or_default();
+        let mark = if state.settings.ascii { "-" } else { "⊘" };
+        let hint = match state.unavailable(*action) {
+            Some(why) => format!("{mark} {why}"),
+            None => action.kinds().iter().map(|k| k.noun()).collect::<Vec<_>>().join(", "),
+        };
+        ChoiceEntry {
+            label: format!("{key:<3} {}", action.doc()),
+            hint,
+            target: ChoiceTarget::Command(command),
+        }
+    };
+    ActionId::ALL.iter().map(entry).collect()
+}
+
+/// What was done and can be undone, the newest first.
+fn undoable(state: &State) -> Vec<ChoiceEntry> {
+    let entry = |o: &crate::state::actions::Operation| {
+        let back = o.back.clone()?;
+        Some(ChoiceEntry {
+            label: o.title.clone(),
+            hint: o.undo.to_string(),
+            target: ChoiceTarget::Request(Box::new(back)),
+        })
+    };
+    state.undoable().filter_map(entry).collect()
+}
+
+/// What was found in the cluster for an action, after what was known already.
+pub fn found(state: &mut State, action: ActionId, found: Result<Vec<Subject>, Failure>) {
+    let mut entries = subjects(state, action);
+    let Some(Overlay::Choice(choice)) = &mut state.view.overlay else { return };
+    if choice.kind != ChoiceKind::Subject(action) {
+        return;
+    }
+    let known = !entries.is_empty();
+    // The cursor stays on what it stands on.
+    let target = |c: &Choice| Some(c.entries.get(*c.matches.get(c.selected)?)?.target.clone());
+    let selected = target(choice);
+    match found {
+        Ok(found) => {
+            entries.extend(found.into_iter().map(|subject| ChoiceEntry {
+                label: format!("{} in {}", subject.words(), subject.namespace),
+                hint: String::new(),
+                target: ChoiceTarget::Act(action, subject),
+            }));
+            choice.loaded = Some(Ok(()));
+        }
+        Err(failure) if !known => choice.loaded = Some(Err(failure)),
+        Err(_) => choice.loaded = Some(Ok(())),
+    }
+    choice.entries = entries;
+    narrow(choice);
+    let at = choice.matches.iter().position(|i| Some(&choice.entries[*i].target) == selected.as_ref());
+    choice.selected = at.unwrap_or(0);
+}
+
 /// What an action could be done to, those in trouble first.
 fn subjects(state: &State, action: ActionId) -> Vec<ChoiceEntry> {
     let rows = &state.derived.pods.workloads;
-    let entry = |subject: crate::model::action::Subject| {
+    let entry = |subject: Subject| {
         let row = rows.iter().find(|r| {
             r.key.name == subject.name
                 && r.key.namespace == subject.namespace
                 && r.kind.noun() == subject.kind.noun()
         });
         let hint = row.map(|r| format!("{}/{} {}", r.ready, r.wanted, r.state)).unwrap_or_default();
-        let label = format!("{} in {}", subject.words(), subject.namespace);
+        let place =
+            if subject.namespace.is_empty() { String::new() } else { format!(" in {}", subject.namespace) };
+        let label = format!("{}{place}", subject.words());
         ChoiceEntry { label, hint, target: ChoiceTarget::Act(action, subject) }
     };
     state.subjects(action).into_iter().map(entry).collect()
@@ -215,6 +280,7 @@ pub fn accept(state: &mut State, choice: &Choice) -> Vec<Effect> {
         }
         ChoiceTarget::Pod(key) => commands::open_pod(state, &key),
         ChoiceTarget::Act(action, subject) => super::dialog::open(state, action, subject),
+        ChoiceTarget::Request(request) => super::dialog::request(state, *request),
         ChoiceTarget::Workload(key) => {
             let filter = format!("owner={} ns={}", key.name, key.namespace);
             let effects = commands::focus(state, PODS);

@@ -46,9 +46,9 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
             return vec![wants(state)];
         }
         C::NextTheme => next_theme(state),
-        C::Scale | C::Restart | C::RollBack | C::Pause | C::Resume | C::DeletePod => {
-            return command.action().map(|action| dialog::ask_for(state, action)).unwrap_or_default();
-        }
+        C::Act(action) => return dialog::ask_for(state, action),
+        C::Actions => return ask(state, ChoiceKind::Actions),
+        C::Undo => return dialog::undo(state),
         C::Operations => state.view.pages.push(Page::Operations { scroll: 0 }),
         C::Messages => state.view.pages.push(Page::Messages { scroll: 0 }),
         C::Redraw => return vec![Effect::Repaint],

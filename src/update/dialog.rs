@@ -6,7 +6,9 @@
 use super::{choices, field_input};
 use crate::effect::Effect;
 use crate::input::{Chord, Code};
-use crate::model::action::{ActionId, Confirmed, Planned, Preview, Progress, Question, Request, Subject};
+use crate::model::action::{
+    ActionId, Confirmed, Planned, Preview, Progress, Question, Recovered, Request, Subject,
+};
 use crate::model::{Clean, Failure, Health};
 use crate::state::actions::{Dialog, EFFECT_WITHIN, Focus, Operation, Shown, Stage};
 use crate::state::view::{ChoiceKind, line_field};
@@ -16,15 +18,20 @@ use crate::ui::human;
 /// Opens the dialog of an action over what is under the cursor, or asks over what.
 pub fn ask_for(state: &mut State, action: ActionId) -> Vec<Effect> {
     let mut subjects = state.subjects(action);
+    // What no feed tells of is looked for, unless something is pointed at.
+    if action.is_looked_for() && (subjects.is_empty() || !state.is_pointed_at(action)) {
+        choices::open(state, ChoiceKind::Subject(action));
+        if let Some(Overlay::Choice(choice)) = &mut state.view.overlay
+            && choice.entries.is_empty()
+        {
+            choice.loaded = None;
+        }
+        return vec![Effect::ListSubjects { epoch: state.epoch, action }];
+    }
     match subjects.len() {
         0 => {
-            let kinds: Vec<&str> = action.kinds().iter().map(|k| k.noun()).collect();
-            let text = format!(
-                "{}: no {} is selected or known here",
-                action.title().to_lowercase(),
-                kinds.join(" or ")
-            );
-            state.notice(Health::Warning, text);
+            let why = state.unavailable(action).unwrap_or_default();
+            state.notice(Health::Warning, format!("{}: {why}", action.title().to_lowercase()));
             Vec::new()
         }
         1 => open(state, action, subjects.remove(0)),
@@ -36,7 +43,30 @@ pub fn ask_for(state: &mut State, action: ActionId) -> Vec<Effect> {
 }
 
 pub fn open(state: &mut State, action: ActionId, subject: Subject) -> Vec<Effect> {
-    let request = Request { action, subject, answers: Default::default() };
+    request(state, Request { action, subject, answers: Default::default() })
+}
+
+/// Undoes the only operation that can be undone, or asks which.
+pub fn undo(state: &mut State) -> Vec<Effect> {
+    let mut undoable = state.undoable().filter_map(|o| o.back.clone());
+    let (first, more) = (undoable.next(), undoable.next().is_some());
+    drop(undoable);
+    match (first, more) {
+        (None, _) => {
+            let text = "undo: nothing that was done in this session, here, can be undone";
+            state.notice(Health::Warning, text);
+            Vec::new()
+        }
+        (Some(back), false) => request(state, back),
+        (Some(_), true) => {
+            choices::open(state, ChoiceKind::Undo);
+            Vec::new()
+        }
+    }
+}
+
+/// Opens the dialog with answers that are known already.
+pub fn request(state: &mut State, request: Request) -> Vec<Effect> {
     state.dialogs += 1;
     let (id, since) = (state.dialogs, state.now);
     let dialog =
@@ -66,6 +96,7 @@ pub fn planned(state: &mut State, id: u64, planned: Result<Planned, Failure>) ->
         Ok(Planned::Ask(question)) => {
             let (text, chosen) = match &question {
                 Question::Number { now, .. } => (now.to_string(), 0),
+                Question::Text { now, .. } => (now.clone(), 0),
                 Question::Pick { chosen, .. } => (String::new(), *chosen),
             };
             dialog.stage = Stage::Asking { question, field: Box::new(line_field(&text)), chosen };
@@ -94,24 +125,26 @@ pub fn confirmed(state: &mut State, id: u64, answer: Confirmed) {
         Confirmed::Started(operation) => {
             let Request { action, subject, .. } = dialog.request.clone();
             let title = format!("{} {}", action.title().to_lowercase(), subject.words());
-            let undo = match &dialog.stage {
-                Stage::Confirming(shown) => shown.preview.undo.clone(),
-                _ => Clean::default(),
+            let (undo, back) = match &dialog.stage {
+                Stage::Confirming(shown) => (shown.preview.undo.clone(), shown.preview.back.clone()),
+                _ => (Clean::default(), None),
             };
             state.view.overlay = None;
             state.notice(Health::Progress, format!("{title}: recorded, and under way"));
             state.begin_operation(Operation {
                 id: operation,
-                action,
-                subject,
                 title,
+                namespace: subject.namespace,
                 undo,
+                back,
                 context,
                 progress: Progress::Acting,
                 since: now,
                 ended: None,
                 errors_before,
                 effect: None,
+                was_sent: false,
+                undone: false,
             });
         }
         Confirmed::Changed(what, preview) => {
@@ -128,10 +161,32 @@ pub fn confirmed(state: &mut State, id: u64, answer: Confirmed) {
     }
 }
 
+/// What another process was doing is looked up.
+pub fn recovered(state: &mut State, left: Recovered) {
+    let context = state.scope.context.clone();
+    state.begin_operation(Operation {
+        id: left.operation,
+        title: format!("{} (left behind)", left.title),
+        namespace: left.namespace,
+        undo: Clean::new("not from here: `midwatch audit show` has what it was before"),
+        back: None,
+        context,
+        progress: Progress::Acting,
+        since: left.since,
+        ended: None,
+        errors_before: None,
+        effect: None,
+        was_sent: false,
+        undone: false,
+    });
+}
+
 pub fn progress(state: &mut State, id: &str, progress: Progress) {
     let now = state.now;
     let Some(operation) = state.operations.iter_mut().find(|o| o.id == id) else { return };
     let over = progress.is_over() && operation.ended.is_none();
+    operation.was_sent |=
+        matches!(progress, Progress::Watching(_) | Progress::Done(_) | Progress::Unknown(_));
     operation.progress = progress;
     if !over {
         return;
@@ -248,7 +303,9 @@ fn asking(state: &mut State, chord: Chord) -> Vec<Effect> {
     let Stage::Asking { question, field, chosen } = &mut dialog.stage else { return Vec::new() };
     if chord.code == Code::Enter {
         let (key, answer) = match question {
-            Question::Number { key, .. } => (key.clone(), field.lines().concat()),
+            Question::Number { key, .. } | Question::Text { key, .. } => {
+                (key.clone(), field.lines().concat())
+            }
             Question::Pick { key, options, .. } => {
                 let Some(option) = options.get(*chosen) else { return Vec::new() };
                 (key.clone(), option.value.clone())
@@ -267,6 +324,9 @@ fn asking(state: &mut State, chord: Chord) -> Vec<Effect> {
                 field.input(field_input(chord));
             }
         },
+        Question::Text { .. } => {
+            field.input(field_input(chord));
+        }
         Question::Pick { options, .. } => {
             let last = options.len().saturating_sub(1);
             match chord.code {

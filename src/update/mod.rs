@@ -52,10 +52,14 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Contexts(contexts) => choices::contexts(state, contexts),
         Msg::Namespaces { epoch, names } if epoch == state.epoch => choices::namespaces(state, names),
+        Msg::Subjects { epoch, action, found } if epoch == state.epoch => {
+            choices::found(state, action, found)
+        }
         Msg::Planned { dialog, planned } => return dialog::planned(state, dialog, *planned),
         Msg::Drawn { dialog } => return vec![Effect::Arm { dialog }],
         Msg::Armed { dialog } => dialog::arm(state, dialog),
         Msg::Confirmed { dialog, answer } => dialog::confirmed(state, dialog, *answer),
+        Msg::Recovered(left) => dialog::recovered(state, *left),
         Msg::Operation { id, progress } => dialog::progress(state, &id, progress),
         Msg::Resumed => return vec![Effect::Repaint],
         Msg::Terminate => return vec![Effect::Quit],
@@ -64,6 +68,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         | Msg::Connected { .. }
         | Msg::ConnectFailed { .. }
         | Msg::Detail { .. }
+        | Msg::Subjects { .. }
         | Msg::Namespaces { .. } => {}
     }
     Vec::new()
@@ -225,6 +230,10 @@ fn ask(state: &mut State, kind: ChoiceKind) -> Vec<Effect> {
     match kind {
         ChoiceKind::Context => vec![Effect::ListContexts { target: state.target.clone() }],
         ChoiceKind::Namespace => vec![Effect::ListNamespaces { epoch: state.epoch }],
-        ChoiceKind::Service | ChoiceKind::Palette | ChoiceKind::Subject(_) => Vec::new(),
+        ChoiceKind::Service
+        | ChoiceKind::Palette
+        | ChoiceKind::Subject(_)
+        | ChoiceKind::Actions
+        | ChoiceKind::Undo => Vec::new(),
     }
 }

@@ -118,9 +118,10 @@ fn nothing_outside_the_simulation_changes_a_cluster() {
 #[test]
 fn only_the_gateway_holds_what_changes_a_cluster() {
     let everywhere = ["actions/", "sources/", "runtime/", "state/", "update/", "ui/", "journal/", "main.rs"];
-    let hands = offenders(&everywhere, &[".hand()", "Request::patch", "Request::delete", "Request::put"]);
+    let changing = [".hand()", ".alter(", "Request::patch", "Request::delete", "Request::put"];
+    let hands = offenders(&everywhere, &changing);
     assert!(!hands.is_empty(), "the gateway itself was not found");
-    let outside: Vec<&String> = hands.iter().filter(|o| !o.starts_with("actions/gateway/act.rs")).collect();
+    let outside: Vec<&String> = hands.iter().filter(|o| !o.starts_with("actions/gateway/act/")).collect();
     assert_eq!(outside, Vec::<&String>::new());
 }
 

@@ -319,6 +319,7 @@ fn the_audit_log_is_shown_checked_and_signed() {
             reason: "load".into(),
             approver: String::new(),
             words: String::new(),
+            task: Default::default(),
         };
         journal.append(jiff::Timestamp::now(), &Who::here("dana"), entry).unwrap();
     }

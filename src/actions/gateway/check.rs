@@ -28,13 +28,23 @@ pub async fn check(
 ) -> Checked {
     let ruling = rules.of(&plan, &session.scope);
     let mut checks = ruling.checks;
-    let allowed = review::may(session, &plan.write).await;
-    let denied = allowed.verdict == Verdict::Blocks;
-    checks.push(allowed);
-    // In read-only mode nothing is sent that could be more than a question.
-    if !denied && !ruling.read_only {
-        checks.push(act::dry_run(session, &plan.write).await);
+    for write in &plan.writes {
+        let allowed = review::may(session, write).await;
+        let denied = allowed.as_ref().is_some_and(|c| c.verdict == Verdict::Blocks);
+        checks.extend(allowed);
+        // In read-only mode nothing is sent that could be more than a question.
+        if !denied && !ruling.read_only {
+            checks.extend(act::dry_run(session, write).await);
+        }
     }
+    let mut seen = Vec::new();
+    // Several writes of one kind have one answer.
+    checks.retain(|c| {
+        !seen.contains(c) && {
+            seen.push(c.clone());
+            true
+        }
+    });
     checks.extend(plan.checks.iter().cloned());
     checks.sort_by_key(|c| std::cmp::Reverse(c.verdict == Verdict::Blocks));
     let preview = Preview {
@@ -49,6 +59,7 @@ pub async fn check(
         change: plan.change.clone(),
         touches: Clean::new(&plan.touches),
         undo: Clean::new(&plan.undo),
+        back: plan.back.clone(),
         checks,
         type_name: (plan.high_risk || ruling.protected).then(|| plan.subject.name.clone()),
         reason_required: ruling.reason_required,

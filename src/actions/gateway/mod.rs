@@ -14,21 +14,41 @@ mod watch;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
-use super::{Reader, Step, action};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::{Expect, Reader, Stop, Write};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::{Journal, Phase};
-use crate::model::action::{Confirmed as Answer, Planned, Preview, Progress, Request};
+use crate::model::action::{Confirmed as Answer, Planned, Preview, Progress, Recovered, Request};
 use crate::model::{Clean, Failure, FailureKind};
 use crate::msg::Msg;
 use crate::sources::Session;
 use check::Checked;
 pub use confirm::Given;
 use record::Scribe;
+
+/// How often what was done is looked at, and for how long a lost answer is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    pub look_every: Duration,
+    pub look_for: Duration,
+    /// Admission webhooks may take 10 s each by default.
+    pub answer_within: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let (look_every, look_for) = (Duration::from_secs(1), Duration::from_secs(30));
+        Self { look_every, look_for, answer_within: Duration::from_secs(25) }
+    }
+}
 
 /// A dialog is open for 60 s; what is confirmed much later was not confirmed by who read it.
 const EXPIRES_AFTER: SignedDuration = SignedDuration::from_secs(75);
@@ -45,9 +65,28 @@ struct Inner {
     config: Arc<Config>,
     read_only: bool,
     clock: Clock,
+    pace: Pace,
     scribe: Scribe,
     out: mpsc::Sender<Msg>,
     shown: Mutex<HashMap<String, Checked>>,
+    /// What stops an operation that can be stopped.
+    running: Mutex<HashMap<String, CancellationToken>>,
+}
+
+/// What carries an operation out, and tells of it.
+pub(super) struct Hand<'a> {
+    pub session: &'a Session,
+    pub config: &'a Config,
+    pub told: &'a Told,
+    pub pace: Pace,
+}
+
+/// What was confirmed, as far as it takes to send it, to look for it, and to watch it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Task {
+    pub writes: Vec<Write>,
+    pub expect: Expect,
+    pub deadline_s: u64,
 }
 
 impl Gateway {
@@ -60,7 +99,17 @@ impl Gateway {
         out: mpsc::Sender<Msg>,
     ) -> Self {
         let scribe = Scribe::new(journal, clock.clone());
-        Self { inner: Arc::new(Inner { config, read_only, clock, scribe, out, shown: Mutex::default() }) }
+        let (shown, running, pace) = Default::default();
+        Self { inner: Arc::new(Inner { config, read_only, clock, pace, scribe, out, shown, running }) }
+    }
+
+    /// The same with another patience; before anything is planned.
+    #[must_use]
+    pub fn paced(mut self, pace: Pace) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.pace = pace;
+        }
+        self
     }
 
     /// What the dialog shows: a question, or the plan with all that was checked.
@@ -129,30 +178,67 @@ impl Gateway {
     }
 
     async fn carry_out(&self, session: &Session, recorded: record::Recorded) {
-        let told = Told { operation: recorded.operation().to_owned(), out: self.inner.out.clone() };
+        let told = self.inner.told(recorded.operation());
         told.tell(Progress::Acting).await;
-        let scribe = &self.inner.scribe;
-        let mut act = recorded.act(session).await;
+        let hand = self.hand(session, &told);
+        let mut act = recorded.act(&hand).await;
         if let act::Act::Lost(lost) = act {
-            drop(scribe.write(session, lost.entry()).await);
-            act = lost.look(session).await;
+            drop(self.inner.scribe.write(session, lost.entry()).await);
+            act = lost.look(&hand).await;
         }
+        self.follow(&hand, act).await;
+    }
+
+    fn hand<'a>(&'a self, session: &'a Session, told: &'a Told) -> Hand<'a> {
+        Hand { session, config: &self.inner.config, told, pace: self.inner.pace }
+    }
+
+    /// Sees an operation to its end.
+    async fn follow(&self, hand: &Hand<'_>, act: act::Act) {
+        let scribe = &self.inner.scribe;
         let ended = match act {
             act::Act::Taken(acted) => {
-                drop(scribe.write(session, acted.entry()).await);
-                acted.watch(session, &self.inner.config, &told).await
+                drop(scribe.write(hand.session, acted.entry()).await);
+                acted.watch(hand).await
             }
             act::Act::Over(ended) => ended,
             act::Act::Lost(lost) => lost.given_up(),
         };
-        let progress = match scribe.write(session, ended.entry()).await {
+        let progress = match scribe.write(hand.session, ended.entry()).await {
             Ok(()) => ended.progress(),
             Err(error) => {
                 let text = format!("{}; the audit log could not be told: {error}", ended.entry().words);
                 Progress::Unknown(Clean::new(&text))
             }
         };
-        told.tell(progress).await;
+        hand.told.tell(progress).await;
+        self.inner.running().remove(&hand.told.operation);
+    }
+
+    /// Looks up what another process was doing here when it ended, and sees it to its end.
+    pub async fn recover(self, session: Arc<Session>) {
+        for left in self.inner.scribe.left_behind(&session.scope).await {
+            let Ok(task) = serde_json::from_value::<Task>(left.entry.task.clone()) else { continue };
+            let id = left.entry.operation.clone();
+            let told = self.inner.told(&id);
+            drop(self.inner.out.send(Msg::Recovered(Box::new(Recovered::of(&left)))).await);
+            let hand = self.hand(&session, &told);
+            let mut act = match left.entry.phase {
+                Phase::Acted => act::Act::Taken(watch::Acted::new(task, left.entry, &[])),
+                _ => act::Lost::left_behind(task, left.entry).look_once(&hand).await,
+            };
+            if let act::Act::Lost(lost) = act {
+                act = lost.look(&hand).await;
+            }
+            self.follow(&hand, act).await;
+        }
+    }
+
+    /// Asks an operation that can be stopped to stop.
+    pub fn stop(&self, operation: &str) {
+        if let Some(stop) = self.inner.running().get(operation) {
+            stop.cancel();
+        }
     }
 
     async fn checked(
@@ -161,15 +247,13 @@ impl Gateway {
         request: &Request,
         at: Timestamp,
     ) -> Result<Result<Checked, crate::model::action::Question>, Failure> {
-        let Some(action) = action(request.action) else {
-            return Err(refused("there is no such action"));
-        };
         let reader = Reader { session, config: &self.inner.config, at };
-        match action.plan(&reader, &request.subject, &request.answers).await? {
-            Step::Ask(question) => Ok(Err(question)),
-            Step::Plan(plan) => {
+        match super::plan(&reader, request).await {
+            Err(Stop::Ask(question)) => Ok(Err(question)),
+            Err(Stop::Failed(failure)) => Err(failure),
+            Ok(plan) => {
                 let rules = guardrails::Rules { config: &self.inner.config, read_only: self.inner.read_only };
-                Ok(Ok(check::check(*plan, request.clone(), session, &rules, at).await))
+                Ok(Ok(check::check(plan, request.clone(), session, &rules, at).await))
             }
         }
     }
@@ -187,10 +271,24 @@ impl Gateway {
     }
 }
 
-/// Where the progress of an operation is told.
-struct Told {
+impl Recovered {
+    fn of(left: &crate::journal::Record) -> Self {
+        let (entry, target) = (&left.entry, &left.entry.target);
+        Self {
+            operation: entry.operation.clone(),
+            title: Clean::new(&format!("{} {}/{}", entry.action.replace('-', " "), target.kind, target.name)),
+            namespace: Clean::new(&target.namespace),
+            since: left.at,
+        }
+    }
+}
+
+/// Where the progress of an operation is told, and how it is stopped.
+pub(super) struct Told {
     operation: String,
     out: mpsc::Sender<Msg>,
+    #[expect(dead_code, reason = "for writes that take long and can be stopped")]
+    pub stop: CancellationToken,
 }
 
 impl Told {
@@ -200,9 +298,24 @@ impl Told {
 }
 
 impl Inner {
+    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<String, CancellationToken>> {
+        self.running.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn told(&self, operation: &str) -> Told {
+        let stop = CancellationToken::new();
+        self.running().insert(operation.to_owned(), stop.clone());
+        Told { operation: operation.to_owned(), out: self.out.clone(), stop }
+    }
+
     fn take(&self, plan: &str) -> Option<Checked> {
         self.shown.lock().unwrap_or_else(|e| e.into_inner()).remove(plan)
     }
+}
+
+/// Who the API server says we are; empty where it does not say.
+pub(super) async fn user(session: &Session) -> String {
+    session.user_or_ask(async || review::user(session).await).await.to_owned()
 }
 
 fn failure(kind: FailureKind, tried: &str, happened: &str, next: &str) -> Failure {

@@ -8,7 +8,8 @@ use super::confirm::Confirmed;
 use super::review;
 use crate::actions::Plan;
 use crate::clock::Clock;
-use crate::journal::{Entry, Journal, Phase, Target, Who};
+use crate::journal::{Entry, Journal, Phase, Record, Target, Who, show};
+use crate::model::scope::Scope;
 use crate::sources::Session;
 
 /// Writes what the gateway does, by the cluster's name for the user.
@@ -33,10 +34,6 @@ impl Recorded {
     pub fn into_parts(self) -> (Plan, Entry) {
         (self.plan, self.entry)
     }
-
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
 }
 
 impl Scribe {
@@ -50,6 +47,7 @@ impl Scribe {
         entry.reason = confirmed.reason().to_owned();
         let n = self.count.fetch_add(1, Ordering::Relaxed);
         entry.operation = format!("{}-{}-{n}", self.clock.now().as_millisecond(), std::process::id());
+        entry.task = confirmed.checked().plan().task();
         self.append(session, entry.clone()).await?;
         let (checked, _) = confirmed.into_parts();
         Ok(Recorded { plan: checked.into_plan(), entry })
@@ -68,6 +66,18 @@ impl Scribe {
             tracing::warn!(%error, "the audit log could not be written");
         }
         written
+    }
+
+    /// What processes that are gone were doing in this cluster.
+    pub async fn left_behind(&self, scope: &Scope) -> Vec<Record> {
+        let Ok(journal) = self.journal.clone() else { return Vec::new() };
+        let read = move || show::left_behind(journal.directory());
+        let found = tokio::task::spawn_blocking(read).await.ok().and_then(Result::ok).unwrap_or_default();
+        let here = |r: &Record| {
+            let target = &r.entry.target;
+            *target.cluster == *scope.cluster && *target.context == *scope.context
+        };
+        found.into_iter().filter(here).collect()
     }
 
     async fn append(&self, session: &Session, entry: Entry) -> Result<(), String> {
@@ -99,6 +109,7 @@ impl Scribe {
             reason: String::new(),
             approver: String::new(),
             words: words.to_owned(),
+            task: serde_json::Value::Null,
         }
     }
 }
@@ -106,5 +117,6 @@ impl Scribe {
 /// The next record of the same operation.
 pub fn later(entry: &Entry, phase: Phase, words: &str) -> Entry {
     let (before, after) = (BTreeMap::new(), BTreeMap::new());
-    Entry { phase, words: words.to_owned(), before, after, reason: String::new(), ..entry.clone() }
+    let task = serde_json::Value::Null;
+    Entry { phase, words: words.to_owned(), before, after, task, reason: String::new(), ..entry.clone() }
 }

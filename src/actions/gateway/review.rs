@@ -5,6 +5,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 
 use crate::actions::Write;
+use crate::actions::plan::Body as Sends;
 use crate::model::action::Check;
 use crate::sources::Session;
 use crate::sources::kubernetes::api;
@@ -14,16 +15,19 @@ const ABOUT: &str = "permission";
 /// A review is a few hundred bytes.
 const MAX_BODY: usize = 64 << 10;
 
-/// Whether the write is allowed.
-pub async fn may(session: &Session, write: &Write) -> Check {
+/// Whether the write is allowed; none where nobody can be asked.
+pub async fn may(session: &Session, write: &Write) -> Option<Check> {
+    let Write::Kube(write) = write else { return None };
+    // A new object is not known by its name yet.
+    let name = if matches!(write.body, Sends::Create(_)) { "" } else { &write.name };
     let attributes = json!({
-        "verb": write.verb(), "group": write.kind.group(), "resource": write.kind.plural(),
-        "subresource": write.subresource, "namespace": write.namespace, "name": write.name,
+        "verb": write.verb(), "group": write.resource.group, "resource": write.resource.plural,
+        "subresource": write.subresource, "namespace": write.namespace, "name": name,
     });
     let asked = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": attributes}});
     let words = write.words();
-    match ask(session, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &asked).await {
+    Some(match ask(session, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &asked).await {
         Ok(review) if review["status"]["allowed"] == true => Check::ok(ABOUT, &format!("{words}: allowed")),
         Ok(review) => {
             let why = review["status"]["reason"].as_str().unwrap_or_default();
@@ -33,7 +37,7 @@ pub async fn may(session: &Session, write: &Write) -> Check {
         Err(trouble) => {
             Check::warning(ABOUT, &format!("{words}: could not be asked: {}", happened(&trouble)))
         }
-    }
+    })
 }
 
 /// Who the API server says we are; empty where it does not say.

@@ -6,28 +6,24 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::Told;
 use super::record::later;
 use super::review::happened;
-use crate::actions::{Expect, Plan, Reader};
-use crate::config::Config;
+use super::{Hand, Task};
+use crate::actions::plan::KubeWrite;
+use crate::actions::{Expect, Reader, Write};
 use crate::journal::{Entry, Phase};
 use crate::model::Clean;
-use crate::model::action::Progress;
+use crate::model::action::{ObjectKind, Progress};
 use crate::model::workload::Rollout;
-use crate::sources::Session;
 use crate::sources::kubernetes::api;
 use crate::sources::kubernetes::trouble::Trouble;
 
-/// One object, once a second, while an operation runs.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
 /// What the server has taken, to be watched.
 pub struct Acted {
-    plan: Plan,
+    task: Task,
     entry: Entry,
-    /// The generation that the write made; 0 where the answer does not say.
-    generation: i64,
+    /// The generations that the writes made; 0 where the answer does not say.
+    generations: Vec<i64>,
 }
 
 /// The end of an operation, to be recorded and shown.
@@ -57,22 +53,23 @@ enum Seen {
 }
 
 impl Acted {
-    /// `answer` is the object as the server gave it back.
-    pub fn new(plan: Plan, entry: Entry, answer: &Value) -> Self {
-        let generation = answer["metadata"]["generation"].as_i64().unwrap_or(0);
-        Self { plan, entry, generation }
+    /// `answers` are the objects as the server gave them back.
+    pub fn new(task: Task, entry: Entry, answers: &[Value]) -> Self {
+        // That of `/scale` counts for its object.
+        let generations = answers.iter().map(|a| a["metadata"]["generation"].as_i64().unwrap_or(0)).collect();
+        Self { task, entry, generations }
     }
 
     pub fn entry(&self) -> Entry {
         self.entry.clone()
     }
 
-    pub async fn watch(self, session: &Session, config: &Config, told: &Told) -> Ended {
+    pub async fn watch(self, hand: &Hand<'_>) -> Ended {
         let start = Instant::now();
-        let deadline = start + Duration::from_secs(self.plan.deadline_s);
+        let deadline = start + Duration::from_secs(self.task.deadline_s);
         let mut last = String::new();
         loop {
-            let seen = self.look(session, config).await;
+            let seen = self.look(hand).await;
             let elapsed = clock(start.elapsed());
             match seen {
                 Seen::Done(words) => return self.end(Progress::Done, &format!("{words} after {elapsed}")),
@@ -85,12 +82,12 @@ impl Acted {
                 Seen::NotYet(words) => {
                     let words = format!("{words}, {elapsed}");
                     if words != last {
-                        told.tell(Progress::Watching(Clean::new(&words))).await;
+                        hand.told.tell(Progress::Watching(Clean::new(&words))).await;
                         last = words;
                     }
                 }
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(hand.pace.look_every).await;
         }
     }
 
@@ -98,55 +95,130 @@ impl Acted {
         Ended::new(later(&self.entry, Phase::Outcome, words), made, words)
     }
 
-    async fn look(&self, session: &Session, config: &Config) -> Seen {
-        if self.plan.expect == Expect::Accepted {
-            return Seen::Done("taken by the API server".to_owned());
+    /// All that was written to; what is worst of it is told.
+    async fn look(&self, hand: &Hand<'_>) -> Seen {
+        let taken = self.task.writes.iter().map(Write::taken_by).next().unwrap_or_default();
+        if self.task.expect == Expect::Accepted {
+            return Seen::Done(taken.to_owned());
         }
-        let subject = &self.plan.subject;
-        let path = crate::actions::Write { subresource: "", ..self.plan.write.clone() }.path();
-        match api::json::<Value>(&session.client, &path).await {
-            Ok(object) if object["metadata"]["uid"] != subject.uid.as_str() => self.gone(),
-            Ok(object) => self.judge(session, config, &object),
-            Err(Trouble::Status(refusal)) if refusal.code == 404 => self.gone(),
-            Err(trouble) => Seen::NotYet(format!("can't be seen now ({})", happened(&trouble))),
-        }
-    }
-
-    fn gone(&self) -> Seen {
-        match self.plan.expect {
-            Expect::Gone => Seen::Done("gone".to_owned()),
-            Expect::Rollout | Expect::Accepted => Seen::Failed("somebody has deleted it".to_owned()),
-        }
-    }
-
-    fn judge(&self, session: &Session, config: &Config, object: &Value) -> Seen {
-        if self.plan.expect == Expect::Gone {
-            return Seen::NotYet("ending".to_owned());
-        }
-        let reader = Reader { session, config, at: jiff::Timestamp::UNIX_EPOCH };
-        let Some(workload) = reader.workload(self.plan.subject.kind, object) else {
-            return Seen::NotYet("can't be read".to_owned());
-        };
-        if workload.observed_generation < self.generation {
-            return Seen::NotYet("waiting for the controller".to_owned());
-        }
-        match workload.rollout() {
-            Rollout::Complete | Rollout::None => {
-                Seen::Done(format!("complete: {} of {} ready", workload.ready, workload.wanted))
-            }
-            Rollout::Failed(words) => Seen::Failed(words),
-            Rollout::Paused => Seen::NotYet("paused".to_owned()),
-            Rollout::Progressing(_) => {
-                let old = workload.current.saturating_sub(workload.updated);
-                let old = if old > 0 { format!(", {old} old ones left") } else { String::new() };
-                Seen::NotYet(format!(
-                    "{} of {} updated, {} available{old}",
-                    workload.updated.min(workload.wanted),
-                    workload.wanted,
-                    workload.available
-                ))
+        let (mut done, mut waiting) = (Vec::new(), Vec::new());
+        for (at, write) in self.task.writes.iter().enumerate() {
+            let Write::Kube(write) = write else { continue };
+            let generation = self.generations.get(at).copied().unwrap_or(0);
+            match look_at(hand, write, self.task.expect, generation).await {
+                Seen::Failed(words) => return Seen::Failed(words),
+                Seen::Done(words) => done.push(words),
+                Seen::NotYet(words) => waiting.push(words),
             }
         }
+        if waiting.is_empty() { Seen::Done(done.join("; ")) } else { Seen::NotYet(waiting.join("; ")) }
+    }
+}
+
+async fn look_at(hand: &Hand<'_>, write: &KubeWrite, expect: Expect, generation: i64) -> Seen {
+    let uid = match &write.body {
+        crate::actions::plan::Body::Delete { uid } | crate::actions::plan::Body::Evict { uid } => {
+            uid.as_str()
+        }
+        _ => "",
+    };
+    let gone = || match expect {
+        Expect::Gone => Seen::Done("gone".to_owned()),
+        _ => Seen::Failed("somebody has deleted it".to_owned()),
+    };
+    match api::json::<Value>(&hand.session.client, &write.object_path()).await {
+        Ok(object) if !uid.is_empty() && object["metadata"]["uid"] != uid => gone(),
+        Ok(object) => match expect {
+            Expect::Gone => Seen::NotYet("ending".to_owned()),
+            Expect::Job => job(&object),
+            Expect::Backup => velero(&object),
+            Expect::Rollout | Expect::Accepted => rollout(hand, write, &object, generation),
+        },
+        Err(Trouble::Status(refusal)) if refusal.code == 404 => gone(),
+        Err(trouble) => Seen::NotYet(format!("can't be seen now ({})", happened(&trouble))),
+    }
+}
+
+/// By kubectl's rules for `rollout status`.
+fn rollout(hand: &Hand<'_>, write: &KubeWrite, object: &Value, generation: i64) -> Seen {
+    let reader = Reader { session: hand.session, config: hand.config, at: jiff::Timestamp::UNIX_EPOCH };
+    let workloads =
+        [ObjectKind::Deployment, ObjectKind::StatefulSet, ObjectKind::DaemonSet, ObjectKind::ReplicaSet];
+    let kind = workloads.into_iter().find(|k| k.plural() == write.resource.plural);
+    if kind == Some(ObjectKind::ReplicaSet) {
+        return replicas(object);
+    }
+    let Some(workload) = kind.and_then(|kind| reader.workload(kind, object)) else {
+        // What is no workload has no rollout.
+        return Seen::Done("taken by the API server".to_owned());
+    };
+    if workload.observed_generation < generation {
+        return Seen::NotYet("waiting for the controller".to_owned());
+    }
+    match workload.rollout() {
+        Rollout::Complete | Rollout::None => {
+            Seen::Done(format!("complete: {} of {} ready", workload.ready, workload.wanted))
+        }
+        Rollout::Failed(words) => Seen::Failed(words),
+        Rollout::Paused => Seen::NotYet("paused".to_owned()),
+        Rollout::Progressing(_) => {
+            let old = workload.current.saturating_sub(workload.updated);
+            let old = if old > 0 { format!(", {old} old ones left") } else { String::new() };
+            Seen::NotYet(format!(
+                "{} of {} updated, {} available{old}",
+                workload.updated.min(workload.wanted),
+                workload.wanted,
+                workload.available
+            ))
+        }
+    }
+}
+
+/// A ReplicaSet has no rollout: as many as are wanted, and all of them ready.
+fn replicas(object: &Value) -> Seen {
+    let number = |path: &str| object.pointer(path).and_then(Value::as_u64).unwrap_or(0);
+    let (wanted, ready, there) =
+        (number("/spec/replicas"), number("/status/readyReplicas"), number("/status/replicas"));
+    let observed = number("/status/observedGeneration") >= number("/metadata/generation");
+    if observed && ready == wanted && there == wanted {
+        Seen::Done(format!("complete: {ready} of {wanted} ready"))
+    } else {
+        Seen::NotYet(format!("{ready} of {wanted} ready"))
+    }
+}
+
+fn job(object: &Value) -> Seen {
+    let condition = |kind: &str| {
+        let all = object["status"]["conditions"].as_array();
+        all.into_iter().flatten().find(|c| c["type"] == kind && c["status"] == "True").cloned()
+    };
+    let said = |c: &Value| {
+        let text = |k: &str| c[k].as_str().unwrap_or_default().to_owned();
+        [text("reason"), text("message")].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(": ")
+    };
+    if condition("Complete").is_some() {
+        return Seen::Done("the Job has succeeded".to_owned());
+    }
+    if let Some(failed) = condition("Failed") {
+        return Seen::Failed(format!("the Job has failed: {}", said(&failed)));
+    }
+    let count = |k: &str| object["status"][k].as_u64().unwrap_or(0);
+    match (count("active"), count("failed")) {
+        (0, 0) => Seen::NotYet("the Job is there, nothing runs yet".to_owned()),
+        (active, 0) => Seen::NotYet(format!("{active} pod of the Job runs")),
+        (active, failed) => Seen::NotYet(format!("{active} pod of the Job runs, {failed} failed")),
+    }
+}
+
+/// Phases of `velero.io/v1` Backup.
+fn velero(object: &Value) -> Seen {
+    let phase = object["status"]["phase"].as_str().unwrap_or("New");
+    let done = object["status"]["progress"]["itemsBackedUp"].as_u64();
+    let items = done.map(|n| format!(", {n} items")).unwrap_or_default();
+    match phase {
+        "Completed" => Seen::Done(format!("Completed{items}")),
+        "PartiallyFailed" | "Failed" | "FailedValidation" => Seen::Failed(format!("{phase}{items}")),
+        phase => Seen::NotYet(format!("{phase}{items}")),
     }
 }
 

@@ -284,6 +284,7 @@ mod tests {
         let schedules = [VeleroSchedule {
             namespace: "velero".into(),
             name: "nightly".into(),
+            uid: "s1".into(),
             schedule: "@daily".into(),
             paused: false,
         }];

@@ -19,12 +19,12 @@ use crate::sources::{Context, Finding};
 pub async fn kind<K: Kind>(context: &Context) -> Finding {
     let client = &context.session.client;
     let mut namespace = K::RESOURCE.namespace(context.session.scope.namespace.as_ref());
-    let mut seen = count(client, &K::RESOURCE.path(namespace.as_deref())).await;
+    let mut seen = count(client, &K::path(namespace.as_deref())).await;
     if let (Err(trouble), Reach::All { or }) = (&seen, K::RESOURCE.reach)
         && trouble.code() == Some(403)
     {
         namespace = Some(or.to_owned());
-        seen = count(client, &K::RESOURCE.path(Some(or))).await;
+        seen = count(client, &K::path(Some(or))).await;
     }
     let ask = K::RESOURCE.ask("list", namespace.as_deref());
     let subject = K::FEED.noun();

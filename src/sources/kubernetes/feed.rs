@@ -84,7 +84,7 @@ impl<K: Kind> Feed<K> {
     fn new(context: &Context, timing: Timing) -> Self {
         let namespace = K::RESOURCE.namespace(context.session.scope.namespace.as_ref());
         Self {
-            path: K::RESOURCE.path(namespace.as_deref()),
+            path: K::path(namespace.as_deref()),
             namespace,
             sink: Sink::new(context.epoch, K::FEED, context.out.clone(), timing.coalesce),
             convert: Convert::new(&context.config),
@@ -154,7 +154,7 @@ impl<K: Kind> Feed<K> {
             return false;
         }
         self.namespace = Some(or.to_owned());
-        self.path = K::RESOURCE.path(Some(or));
+        self.path = K::path(Some(or));
         self.version = None;
         true
     }

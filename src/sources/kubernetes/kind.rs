@@ -22,6 +22,14 @@ pub trait Kind: Send + Sync + 'static {
     const RESOURCE: Resource;
     /// Kinds that can't be watched are asked for again after this time.
     const POLLED: Option<Duration> = None;
+    /// Only objects with this label, as a query has it (`kind%3Dx`); empty: all.
+    const SELECTOR: &'static str = "";
+
+    /// Where to ask, in a namespace or in all.
+    fn path(namespace: Option<&str>) -> String {
+        let path = Self::RESOURCE.path(namespace);
+        if Self::SELECTOR.is_empty() { path } else { format!("{path}?labelSelector={}", Self::SELECTOR) }
+    }
 
     /// None: of no interest, and what was known of it is withdrawn.
     fn convert(wire: Self::Wire, with: &mut Convert) -> Option<Observation>;

@@ -41,9 +41,15 @@ pub struct MetaOnly {
 pub fn page_uri(path: &str, limit: Option<u32>, go_on: &str) -> String {
     match (limit, go_on) {
         (None, _) => path.to_owned(),
-        (Some(limit), "") => format!("{path}?limit={limit}"),
-        (Some(limit), token) => format!("{path}?limit={limit}&continue={}", escape(token)),
+        (Some(limit), "") => with_query(path, &format!("limit={limit}")),
+        (Some(limit), token) => with_query(path, &format!("limit={limit}&continue={}", escape(token))),
     }
+}
+
+/// The path with a query after the one that it may have.
+pub fn with_query(path: &str, query: &str) -> String {
+    let mark = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{mark}{query}")
 }
 
 /// The names of all objects, sorted as the server has them; at most 20 pages.

@@ -4,6 +4,7 @@
 //! `feed`, `list`, `watch` and `sink` are the engine; `api`, `lines` and `trouble` carry its
 //! requests; every other file is a kind: what is read of its objects, and what becomes of them.
 
+pub mod acknowledgements;
 pub mod api;
 pub mod autoscalers;
 pub mod backoff;
@@ -25,7 +26,7 @@ pub mod logs;
 mod meta;
 pub mod nodes;
 pub mod pods;
-mod quantity;
+pub mod quantity;
 pub mod replicasets;
 mod revision;
 pub mod server;

@@ -22,7 +22,7 @@ impl Amounts {
 }
 
 /// A value as `f64`: exact up to 2^53, which is 8 PiB of memory.
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Quantity(f64);
 
 impl Quantity {
@@ -55,6 +55,10 @@ impl Quantity {
             }
         };
         Some(Self(number * factor))
+    }
+
+    pub fn is_negative(self) -> bool {
+        self.0 < 0.0
     }
 
     /// Rounded up, as the scheduler does.

@@ -43,6 +43,7 @@ impl Kind for VeleroSchedules {
         Some(Observation::VeleroSchedule(Box::new(VeleroSchedule {
             namespace: with.intern.get(&wire.metadata.namespace),
             name: with.intern.get(&wire.metadata.name),
+            uid: bounded(&wire.metadata.uid, NAME_CHARS),
             schedule: bounded(&wire.spec.schedule, NAME_CHARS),
             paused: wire.spec.paused,
         })))

@@ -13,6 +13,7 @@ use super::api;
 use super::feed::Feed;
 use super::kind::Kind;
 use super::lines::{Line, Lines};
+use super::list::with_query;
 use super::meta::or_default;
 use super::trouble::{Refusal, Trouble};
 
@@ -71,11 +72,10 @@ impl<K: Kind> Feed<K> {
         let most = self.timing.watch_s;
         // Spread, so that the feeds don't renew all at the same moment.
         let seconds = rand::random_range(most.saturating_sub(most / 5)..=most);
-        let uri = format!(
-            "{}?watch=true&allowWatchBookmarks=true&timeoutSeconds={seconds}&resourceVersion={}",
-            self.path,
-            api::escape(version)
-        );
+        let version = api::escape(version);
+        let query =
+            format!("watch=true&allowWatchBookmarks=true&timeoutSeconds={seconds}&resourceVersion={version}");
+        let uri = with_query(&self.path, &query);
         let response = match self.get(&uri, true).await {
             Ok(response) => response,
             Err(trouble) if expired(&trouble) => return Ok(Ended::Expired),
@@ -88,11 +88,11 @@ impl<K: Kind> Feed<K> {
     /// A list as a stream of events, and the watch that follows it on the same connection.
     pub(super) async fn watch_all(&mut self) -> Result<(), Trouble> {
         self.verb = "list";
-        let uri = format!(
-            "{}?watch=true&allowWatchBookmarks=true&sendInitialEvents=true\
-             &resourceVersionMatch=NotOlderThan&timeoutSeconds={STREAM_S}",
-            self.path
+        let query = format!(
+            "watch=true&allowWatchBookmarks=true&sendInitialEvents=true\
+             &resourceVersionMatch=NotOlderThan&timeoutSeconds={STREAM_S}"
         );
+        let uri = with_query(&self.path, &query);
         let response = match self.get(&uri, true).await {
             Ok(response) => response,
             // The server does not know it, or `watch` is denied while `list` may be allowed.
