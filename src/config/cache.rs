@@ -14,7 +14,7 @@ use super::secret::SecretSource;
 const MOST_DATABASES: u32 = 65_535;
 
 /// What speaks there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CacheKind {
     /// Or what speaks its protocol: Valkey, KeyDB, Dragonfly.
@@ -42,8 +42,7 @@ impl CacheKind {
 }
 
 /// How a pod is reached through the API server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Via {
     #[default]
     PortForward,
@@ -114,7 +113,7 @@ impl FromStr for CacheUrl {
 }
 
 /// `[namespace/]name[:port]`: without a namespace the one that is looked at.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlaceRef {
     pub namespace: Option<String>,
     pub name: String,

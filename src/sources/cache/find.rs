@@ -20,6 +20,7 @@ const MOST_PODS: u32 = 500;
 /// One cache: everything that shares its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
+    pub namespace: String,
     pub name: String,
     pub kind: CacheKind,
     pub username: Option<String>,
@@ -43,20 +44,57 @@ pub struct Instance {
     pub pod_name: String,
 }
 
-/// Every cache that can be meant in this namespace.
+/// A cache by its name, before anybody has looked where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    pub namespace: String,
+    pub name: String,
+}
+
+/// Every cache that can be meant in this namespace, or, without one, anywhere.
 ///
 /// # Errors
-/// As the API server has it, for what it was asked.
-pub async fn caches(client: &kube::Client, config: &Config, namespace: &str) -> Result<Vec<Cache>, Failure> {
+/// As the API server has it, where the pods had to be listed.
+pub async fn names(
+    client: &kube::Client,
+    config: &Config,
+    namespace: Option<&str>,
+) -> Result<Vec<Named>, Failure> {
     if config.caches.is_empty() {
-        let pods = list(client, namespace, "").await?;
-        return Ok(found_among(&pods, namespace));
+        let found = found_among(&list(client, namespace, "").await?);
+        return Ok(found.into_iter().map(|c| Named { namespace: c.namespace, name: c.name }).collect());
     }
-    let mut all = Vec::new();
-    for spec in &config.caches {
-        all.push(configured(client, spec, namespace).await?);
+    let of = |spec: &CacheSpec| {
+        let own = match &spec.place {
+            CachePlace::Url(_) => None,
+            CachePlace::Service(place) | CachePlace::Pod(place) => place.namespace.clone(),
+        };
+        let namespace = own.or_else(|| namespace.map(str::to_owned)).unwrap_or_default();
+        Named { namespace, name: spec.name.clone() }
+    };
+    Ok(config.caches.iter().map(of).collect())
+}
+
+/// The cache of that name, with its instances.
+///
+/// # Errors
+/// When there is none, or as the API server has it.
+pub async fn cache(
+    client: &kube::Client,
+    config: &Config,
+    namespace: &str,
+    name: &str,
+) -> Result<Cache, Failure> {
+    if let Some(spec) = config.caches.iter().find(|spec| spec.name == name) {
+        return configured(client, spec, namespace).await;
     }
-    Ok(all)
+    let found = match config.caches.is_empty() {
+        true => found_among(&list(client, Some(namespace), "").await?),
+        false => Vec::new(),
+    };
+    found.into_iter().find(|cache| cache.name == name).ok_or_else(|| {
+        absent(&format!("find the cache {name}"), "it is not there any more", "name it with [[cache]]")
+    })
 }
 
 async fn configured(client: &kube::Client, spec: &CacheSpec, scope: &str) -> Result<Cache, Failure> {
@@ -82,6 +120,7 @@ async fn configured(client: &kube::Client, spec: &CacheSpec, scope: &str) -> Res
     let left_out = instances.len().saturating_sub(MOST_INSTANCES);
     instances.truncate(MOST_INSTANCES);
     Ok(Cache {
+        namespace: scope.to_owned(),
         name: spec.name.clone(),
         kind: spec.kind,
         username: spec.username.clone(),
@@ -125,26 +164,27 @@ async fn of_service(
         _ => p["port"].to_string(),
     });
     let target = target.or_else(|| place.port.clone());
-    let pods = list(client, namespace, &selector.join(",")).await?;
+    let pods = list(client, Some(namespace), &selector.join(",")).await?;
     Ok(pods.iter().filter_map(|pod| instance(pod, spec.kind, spec.via, target.as_deref())).collect())
 }
 
 /// The pods that look like a cache, by what owns them.
-fn found_among(pods: &[Value], namespace: &str) -> Vec<Cache> {
-    let mut all: BTreeMap<(String, &str), Cache> = BTreeMap::new();
+fn found_among(pods: &[Value]) -> Vec<Cache> {
+    let mut all: BTreeMap<(String, String), Cache> = BTreeMap::new();
     for pod in pods {
         let Some((kind, how)) = looks_like(pod) else { continue };
         // Where only the container has the password, the way in is through it.
         let via = if has_password(pod) { Via::Exec } else { Via::PortForward };
         let Some(instance) = instance(pod, kind, via, None) else { continue };
-        let name = owner(pod);
-        let cache = all.entry((name.clone(), kind.noun())).or_insert_with(|| Cache {
+        let (namespace, name) = (text(&pod["metadata"]["namespace"]), owner(pod));
+        let cache = all.entry((namespace.clone(), name.clone())).or_insert_with(|| Cache {
+            namespace,
             name,
             kind,
             username: None,
             password: None,
             database: 0,
-            how: format!("{how}, in {namespace}"),
+            how,
             instances: Vec::new(),
             left_out: 0,
         });
@@ -166,7 +206,7 @@ fn containers(pod: &Value) -> &[Value] {
 
 /// By the image's name, else by the port.
 fn looks_like(pod: &Value) -> Option<(CacheKind, String)> {
-    containers(pod).iter().find_map(|container| kind_of(container).map(|(kind, how)| (kind, how)))
+    containers(pod).iter().find_map(kind_of)
 }
 
 fn kind_of(container: &Value) -> Option<(CacheKind, String)> {
@@ -234,7 +274,6 @@ fn instance(pod: &Value, kind: CacheKind, via: Via, port: Option<&str>) -> Optio
             own.or_else(|| ports(container).next()).and_then(port_of).unwrap_or(kind.port())
         }
     };
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (namespace, name) = (text(&pod["metadata"]["namespace"]), text(&pod["metadata"]["name"]));
     let reach = match via {
         Via::PortForward => Reach::Forward { namespace, pod: name.clone(), port: number },
@@ -250,6 +289,10 @@ fn instance(pod: &Value, kind: CacheKind, via: Via, port: Option<&str>) -> Optio
     })
 }
 
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
 fn port_of(port: &Value) -> Option<u16> {
     u16::try_from(port["containerPort"].as_u64()?).ok()
 }
@@ -260,17 +303,15 @@ async fn get(client: &kube::Client, namespace: &str, plural: &str, name: &str) -
     api::json(client, &uri).await.map_err(|trouble| trouble.failure(&ask))
 }
 
-async fn list(client: &kube::Client, namespace: &str, selector: &str) -> Result<Vec<Value>, Failure> {
+async fn list(client: &kube::Client, namespace: Option<&str>, selector: &str) -> Result<Vec<Value>, Failure> {
     let query =
         if selector.is_empty() { String::new() } else { format!("&labelSelector={}", api::escape(selector)) };
-    let uri = format!("/api/v1/namespaces/{}/pods?limit={MOST_PODS}{query}", api::escape(namespace));
-    let ask = Ask { verb: "list", resource: "pods".to_owned(), namespace: Some(namespace.to_owned()) };
+    let place = namespace.map(|n| format!("/namespaces/{}", api::escape(n))).unwrap_or_default();
+    let uri = format!("/api/v1{place}/pods?limit={MOST_PODS}{query}");
+    let ask = Ask { verb: "list", resource: "pods".to_owned(), namespace: namespace.map(str::to_owned) };
     let mut found: Value = api::json(client, &uri).await.map_err(|trouble| trouble.failure(&ask))?;
     let mut pods = found["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
-    // In a list the items do without; in the order of their names the plan is always the same.
-    for pod in &mut pods {
-        pod["metadata"]["namespace"] = Value::from(namespace);
-    }
+    // In the order of their names the plan is always the same.
     pods.sort_by(|a, b| a["metadata"]["name"].as_str().cmp(&b["metadata"]["name"].as_str()));
     Ok(pods)
 }
@@ -312,7 +353,7 @@ mod tests {
             pod("api", json!({}), json!([{"name": "api", "image": "ours/api"}])),
             pod("only-metrics", json!({}), json!([exporter])),
         ];
-        let found = found_among(&pods, "shop");
+        let found = found_among(&pods);
         assert_eq!(found.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["cache", "pages"]);
         assert_eq!(found[0].instances.len(), 2);
         let exec = Reach::Exec {

@@ -4,7 +4,7 @@
 //! anything: [`Link::ask`] sends only what is known to be a question.
 
 mod cli;
-mod cluster;
+pub mod cluster;
 pub mod error;
 mod exec;
 pub mod find;
@@ -19,7 +19,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::secret::SecretSource;
 use crate::sources::kubernetes::trouble::{Trouble, root_cause};
@@ -28,7 +28,7 @@ pub use link::Link;
 pub use reply::Reply;
 
 /// How one instance of a cache is reached. It is part of a plan: there is no secret in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reach {
     /// Straight to a host and port.
