@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::flush::FlushWrite;
 use super::silence::SilenceWrite;
 use crate::journal::sha256;
 use crate::model::action::{ActionId, Check, Difference, ObjectKind, Request, Subject};
@@ -17,6 +18,7 @@ use crate::sources::kubernetes::api::escape;
 pub enum Write {
     Kube(KubeWrite),
     Silence(SilenceWrite),
+    Flush(FlushWrite),
 }
 
 /// What a request to the API server would carry.
@@ -135,6 +137,7 @@ impl Write {
         match self {
             Self::Kube(write) => write.words(),
             Self::Silence(write) => write.words(),
+            Self::Flush(write) => write.words(),
         }
     }
 
@@ -143,6 +146,7 @@ impl Write {
         match self {
             Self::Kube(_) => "taken by the API server",
             Self::Silence(_) => "taken by Alertmanager",
+            Self::Flush(_) => "taken by the cache",
         }
     }
 }

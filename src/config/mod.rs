@@ -1,5 +1,6 @@
 //! `midwatch.toml`: what can't be found out. Everything is optional.
 
+mod cache;
 mod error;
 mod http;
 mod init;
@@ -18,6 +19,7 @@ use jiff::SignedDuration;
 pub use crate::model::backup::BackupExpectation;
 use crate::model::objective::Objective;
 use crate::model::signal::SignalId;
+pub use cache::{CacheKind, CachePlace, CacheSpec, CacheUrl, PlaceRef, Via};
 pub use error::{ConfigError, Problem, place};
 pub use http::{HttpAccess, ServiceRef};
 pub use init::{Findings, init_text};
@@ -43,6 +45,8 @@ pub struct Config {
     pub backups: Vec<BackupExpectation>,
     pub backup_records: Vec<RecordSource>,
     pub probes: Vec<ProbeSpec>,
+    /// Empty: found in the cluster.
+    pub caches: Vec<CacheSpec>,
     pub guardrails: Guardrails,
     pub contacts: Vec<Contact>,
     pub runbooks: Vec<PathBuf>,
@@ -119,6 +123,7 @@ impl Default for Config {
             backups: Vec::new(),
             backup_records: Vec::new(),
             probes: Vec::new(),
+            caches: Vec::new(),
             guardrails: Guardrails::default(),
             contacts: Vec::new(),
             runbooks: Vec::new(),

@@ -51,6 +51,7 @@ kinds! {
     VeleroSchedule "schedule.velero.io" "schedules" "velero.io" "v1";
     VeleroBackup "backup.velero.io" "backups" "velero.io" "v1";
     Alert "alert" "" "" "";
+    Cache "cache" "" "" "";
 }
 
 /// What an action is done to. The UID binds it: another object of the same name is another.
@@ -113,6 +114,7 @@ actions! {
     Autoscale "autoscale" "Autoscale" [Deployment StatefulSet] "change an autoscaler's bounds, or create one";
     Switch "switch" "Switch" [Service] "switch a service to the other colour (blue-green)";
     Canary "canary" "Canary" [Deployment] "shift weight between two workloads by their replicas";
+    FlushCache "flush-cache" "Flush" [Cache] "flush a cache: all of a database, or keys by a pattern";
     BackUp "back-up" "Back up" [CronJob VeleroSchedule] "run a backup now";
     Suspend "suspend-cronjob" "Suspend" [CronJob] "suspend a CronJob's schedule";
     Unsuspend "resume-cronjob" "Resume schedule" [CronJob] "let a suspended CronJob run again";
@@ -125,7 +127,9 @@ actions! {
 impl ActionId {
     /// Whether there are kinds among its own that no feed tells of.
     pub fn is_looked_for(self) -> bool {
-        self.kinds().iter().any(|k| matches!(k, ObjectKind::Service | ObjectKind::ReplicaSet))
+        self.kinds()
+            .iter()
+            .any(|k| matches!(k, ObjectKind::Service | ObjectKind::ReplicaSet | ObjectKind::Cache))
     }
 }
 

@@ -323,7 +323,6 @@ impl Recovered {
 pub(super) struct Told {
     operation: String,
     out: mpsc::Sender<Msg>,
-    #[expect(dead_code, reason = "for writes that take long and can be stopped")]
     pub stop: CancellationToken,
 }
 

@@ -25,6 +25,8 @@ pub struct Acted {
     entry: Entry,
     /// The generations that the writes made; 0 where the answer does not say.
     generations: Vec<i64>,
+    /// What it has come to, where that was seen already.
+    seen: Option<(fn(Clean) -> Progress, String)>,
 }
 
 /// The end of an operation, to be recorded and shown.
@@ -60,14 +62,22 @@ impl Acted {
     pub fn new(task: Task, entry: Entry, answers: &[Value]) -> Self {
         // That of `/scale` counts for its object.
         let generations = answers.iter().map(|a| a["metadata"]["generation"].as_i64().unwrap_or(0)).collect();
-        Self { task, entry, generations }
+        Self { task, entry, generations, seen: None }
+    }
+
+    /// What is over already.
+    pub fn seen(task: Task, entry: Entry, progress: fn(Clean) -> Progress, words: String) -> Self {
+        Self { task, entry, generations: Vec::new(), seen: Some((progress, words)) }
     }
 
     pub fn entry(&self) -> Entry {
         self.entry.clone()
     }
 
-    pub async fn watch(self, hand: &Hand<'_>) -> Ended {
+    pub async fn watch(mut self, hand: &Hand<'_>) -> Ended {
+        if let Some((progress, words)) = self.seen.take() {
+            return self.end(progress, &words);
+        }
         let start = Instant::now();
         let deadline = start + Duration::from_secs(self.task.deadline_s);
         let mut last = String::new();
