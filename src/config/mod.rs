@@ -1,5 +1,6 @@
 //! `midwatch.toml`: what can't be found out. Everything is optional.
 
+mod commands;
 mod error;
 mod http;
 mod init;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 
 pub use crate::model::backup::BackupExpectation;
+use crate::model::command::{CommandSpec, ManifestSpec};
 use crate::model::objective::Objective;
 use crate::model::signal::SignalId;
 pub use error::{ConfigError, Problem, place};
@@ -44,6 +46,9 @@ pub struct Config {
     pub backup_records: Vec<RecordSource>,
     pub probes: Vec<ProbeSpec>,
     pub guardrails: Guardrails,
+    /// The team's own, `[[action]]`.
+    pub commands: Vec<CommandSpec>,
+    pub manifests: Vec<ManifestSpec>,
     pub contacts: Vec<Contact>,
     pub runbooks: Vec<PathBuf>,
     /// The line of the file on which each value stands, by its path (`prometheus.url`).
@@ -120,6 +125,8 @@ impl Default for Config {
             backup_records: Vec::new(),
             probes: Vec::new(),
             guardrails: Guardrails::default(),
+            commands: Vec::new(),
+            manifests: Vec::new(),
             contacts: Vec::new(),
             runbooks: Vec::new(),
             origins: BTreeMap::new(),
