@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use super::Clean;
 
 /// More than this was not typed by a person. Bytes.
 const MAX_VALUE: usize = 4096;
@@ -169,6 +172,29 @@ pub fn is_name(text: &str) -> bool {
     text.len() <= 63
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// Where a line of output comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stream {
+    Out,
+    Err,
+    /// midwatch's own words between the lines.
+    Note,
+}
+
+/// A line that a command has written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputLine {
+    pub from: Stream,
+    pub text: Clean,
+}
+
+impl OutputLine {
+    pub fn note(words: &str) -> Self {
+        Self { from: Stream::Note, text: Clean::new(words) }
+    }
 }
 
 /// A `[[manifest]]`: a file that can be applied.
