@@ -232,12 +232,10 @@ impl Plan {
     pub fn task(&self) -> Value {
         let mut writes = serde_json::to_value(&self.writes).unwrap_or_default();
         for write in writes.as_array_mut().into_iter().flatten() {
-            let body = &mut write["kube"]["body"];
-            for verb in ["create", "apply"] {
-                if body[verb]["kind"] == "Secret" {
-                    for field in ["data", "stringData"] {
-                        body[verb].as_object_mut().map(|o| o.remove(field));
-                    }
+            for path in ["/kube/body/create", "/kube/body/apply"] {
+                let object = write.pointer_mut(path).and_then(Value::as_object_mut);
+                if let Some(object) = object.filter(|o| o.get("kind").is_some_and(|k| k == "Secret")) {
+                    object.retain(|field, _| !matches!(field.as_str(), "data" | "stringData"));
                 }
             }
         }

@@ -45,8 +45,25 @@ pub struct Fault {
     pub deny: Vec<Rule>,
     /// Pods whose status is written anew each second, one after the other: a busy cluster.
     pub churn_per_s: u32,
+    /// What becomes of requests that change something; dry runs and reviews change nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writes: Option<WriteFault>,
     /// How far the API server's clock is ahead (or behind), in seconds.
     pub skew_s: i64,
+}
+
+/// What becomes of a request that changes something.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WriteFault {
+    /// Not done, and answered with this status.
+    Refuse(u16),
+    /// Not done, and the connection closed.
+    LoseRequest,
+    /// Done, and the connection closed without an answer.
+    LoseAnswer,
+    /// Done, and never answered.
+    Stall,
 }
 
 /// What is to happen to one request.

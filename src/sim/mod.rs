@@ -23,6 +23,6 @@ mod tls;
 pub mod world;
 
 pub use cluster::http::RequestRecord;
-pub use fault::Fault;
+pub use fault::{Fault, WriteFault};
 pub use scenario::{Scenario, ScenarioError, scenarios};
 pub use server::{Options, Sim, SimError, start};

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::config::{HttpAccess, ServiceRef};
 use crate::model::{Clean, Failure, FailureKind};
+use crate::sources::kubernetes::trouble::root_cause;
 use access::{client, plain_headers, secret_header, secret_headers};
 
 /// Beyond it an answer is of no use to someone who waits for it.
@@ -240,7 +241,7 @@ impl Endpoint {
         let bytes = body.map(|(_, text)| text.clone().into_bytes()).unwrap_or_default();
         let mut request = request.body(kube::client::Body::from(bytes)).map_err(|e| e.to_string())?;
         request.headers_mut().extend(self.headers.clone());
-        let response = client.send(request).await.map_err(|e| cause(&e))?;
+        let response = client.send(request).await.map_err(|e| root_cause(&e))?;
         let (parts, body) = response.into_parts();
         Ok(Reply::new(parts.status, &parts.headers, bounded(body).await?))
     }
@@ -336,7 +337,7 @@ async fn send_direct(
         Some((kind, text)) => request.header(header::CONTENT_TYPE, *kind).body(text.clone()),
         None => request.query(query),
     };
-    let response = request.send().await.map_err(|e| cause(&e.without_url()))?;
+    let response = request.send().await.map_err(|e| root_cause(&e.without_url()))?;
     let (status, headers) = (response.status(), response.headers().clone());
     let body = bounded(reqwest::Body::from(response)).await?;
     Ok(Reply::new(status, &headers, body))
@@ -356,19 +357,11 @@ where
 {
     match Limited::new(body, MAX_BODY).collect().await {
         Ok(collected) => Ok(collected.to_bytes().to_vec()),
-        Err(e) => Err(format!("its answer broke off: {}", cause(e.as_ref()))),
+        Err(e) => Err(format!("its answer broke off: {}", root_cause(e.as_ref()))),
     }
 }
 
 /// The innermost cause: 'connection refused' instead of 'error sending request'.
-fn cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string().chars().take(300).collect()
-}
-
 /// Scheme, host, port and path: a query may hold a token.
 fn place(url: &Url) -> String {
     let port = url.port().map_or(String::new(), |p| format!(":{p}"));

@@ -43,17 +43,25 @@ impl Output {
     }
 }
 
+/// Whether there is a kubectl that has all of the commands; else it is said why not.
+pub fn is_there() -> bool {
+    let Ok(version) = Command::new("kubectl").args(["version", "--client", "-o", "json"]).output() else {
+        skip("kubectl");
+        return false;
+    };
+    let version: Value = serde_json::from_slice(&version.stdout).unwrap_or_default();
+    let minor = version["clientVersion"]["minor"].as_str().unwrap_or_default();
+    if minor.trim_end_matches('+').parse::<u32>().is_ok_and(|minor| minor < OLDEST_MINOR) {
+        eprintln!("skipped: kubectl 1.{minor} does not have all of these commands, 1.{OLDEST_MINOR} has");
+        return false;
+    }
+    true
+}
+
 impl Stage {
     /// `None` where there is no kubectl.
     async fn open(scenario: &str) -> Option<Self> {
-        let Ok(version) = Command::new("kubectl").args(["version", "--client", "-o", "json"]).output() else {
-            skip("kubectl");
-            return None;
-        };
-        let version: Value = serde_json::from_slice(&version.stdout).unwrap_or_default();
-        let minor = version["clientVersion"]["minor"].as_str().unwrap_or_default();
-        if minor.trim_end_matches('+').parse::<u32>().is_ok_and(|minor| minor < OLDEST_MINOR) {
-            eprintln!("skipped: kubectl 1.{minor} does not have all of these commands, 1.{OLDEST_MINOR} has");
+        if !is_there() {
             return None;
         }
         let scenario = Scenario::named(scenario).unwrap();

@@ -5,13 +5,16 @@
 
 mod actions;
 mod architecture;
+mod bench;
 mod commands;
 mod encoder;
 mod flows;
+mod gateway;
 mod hostile;
 mod kubectl;
 mod kubernetes;
 mod panels;
+mod parity;
 mod pty;
 mod screens;
 mod signals;

@@ -15,6 +15,7 @@ mod watch;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
@@ -34,6 +35,22 @@ use check::Checked;
 pub use confirm::Given;
 use record::Scribe;
 
+/// How often what was done is looked at, and for how long a lost answer is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    pub look_every: Duration,
+    pub look_for: Duration,
+    /// Admission webhooks may take 10 s each by default.
+    pub answer_within: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let (look_every, look_for) = (Duration::from_secs(1), Duration::from_secs(30));
+        Self { look_every, look_for, answer_within: Duration::from_secs(25) }
+    }
+}
+
 /// A dialog is open for 60 s; what is confirmed much later was not confirmed by who read it.
 const EXPIRES_AFTER: SignedDuration = SignedDuration::from_secs(75);
 /// Plans that were shown and neither confirmed nor left: more than dialogs can be open.
@@ -49,6 +66,7 @@ struct Inner {
     config: Arc<Config>,
     read_only: bool,
     clock: Clock,
+    pace: Pace,
     scribe: Scribe,
     out: mpsc::Sender<Msg>,
     shown: Mutex<HashMap<String, Checked>>,
@@ -61,6 +79,7 @@ pub(super) struct Hand<'a> {
     pub session: &'a Session,
     pub config: &'a Config,
     pub told: &'a Told,
+    pub pace: Pace,
 }
 
 /// What was confirmed, as far as it takes to send it, to look for it, and to watch it.
@@ -81,8 +100,17 @@ impl Gateway {
         out: mpsc::Sender<Msg>,
     ) -> Self {
         let scribe = Scribe::new(journal, clock.clone());
-        let (shown, running) = Default::default();
-        Self { inner: Arc::new(Inner { config, read_only, clock, scribe, out, shown, running }) }
+        let (shown, running, pace) = Default::default();
+        Self { inner: Arc::new(Inner { config, read_only, clock, pace, scribe, out, shown, running }) }
+    }
+
+    /// The same with another patience; before anything is planned.
+    #[must_use]
+    pub fn paced(mut self, pace: Pace) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.pace = pace;
+        }
+        self
     }
 
     /// What the dialog shows: a question, or the plan with all that was checked.
@@ -153,13 +181,17 @@ impl Gateway {
     async fn carry_out(&self, session: &Session, recorded: record::Recorded) {
         let told = self.inner.told(recorded.operation());
         told.tell(Progress::Acting).await;
-        let hand = Hand { session, config: &self.inner.config, told: &told };
+        let hand = self.hand(session, &told);
         let mut act = recorded.act(&hand).await;
         if let act::Act::Lost(lost) = act {
             drop(self.inner.scribe.write(session, lost.entry()).await);
             act = lost.look(&hand).await;
         }
         self.follow(&hand, act).await;
+    }
+
+    fn hand<'a>(&'a self, session: &'a Session, told: &'a Told) -> Hand<'a> {
+        Hand { session, config: &self.inner.config, told, pace: self.inner.pace }
     }
 
     /// Sees an operation to its end.
@@ -191,7 +223,7 @@ impl Gateway {
             let id = left.entry.operation.clone();
             let told = self.inner.told(&id);
             drop(self.inner.out.send(Msg::Recovered(Box::new(Recovered::of(&left)))).await);
-            let hand = Hand { session: &session, config: &self.inner.config, told: &told };
+            let hand = self.hand(&session, &told);
             let mut act = match left.entry.phase {
                 Phase::Acted => act::Act::Taken(watch::Acted::new(task, left.entry, &[])),
                 _ => act::Lost::left_behind(task, left.entry).look_once(&hand).await,

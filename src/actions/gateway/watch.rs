@@ -18,9 +18,6 @@ use crate::model::workload::Rollout;
 use crate::sources::kubernetes::api;
 use crate::sources::kubernetes::trouble::Trouble;
 
-/// One object, once a second, while an operation runs.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
 /// What the server has taken, to be watched.
 pub struct Acted {
     task: Task,
@@ -90,7 +87,7 @@ impl Acted {
                     }
                 }
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(hand.pace.look_every).await;
         }
     }
 

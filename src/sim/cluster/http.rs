@@ -22,7 +22,7 @@ use super::{
     usage, watch, write,
 };
 use crate::sim::clock::Clock;
-use crate::sim::fault::{Faults, Verdict};
+use crate::sim::fault::{Faults, Verdict, WriteFault};
 use crate::sim::redis::Redis;
 use crate::sim::world::World;
 
@@ -40,6 +40,8 @@ pub struct RequestRecord {
     /// `pods`, `deployments.apps/scale`; empty for paths that are not resources.
     pub resource: String,
     pub path: String,
+    /// Asked with `dryRun=All`: nothing was changed by it.
+    pub dry_run: bool,
     pub code: u16,
 }
 
@@ -67,17 +69,13 @@ async fn serve(State(api): State<Arc<Api>>, raw: axum::extract::Request) -> Resp
     let control = raw.uri().path().starts_with("/_sim/");
     let verdict = if control { Verdict::Pass } else { api.faults.judge().await };
     let mut response = match verdict {
-        Verdict::Pass => api.answer(raw).await,
+        Verdict::Pass => match api.faults.current().writes.filter(|_| !control && changes(&raw)) {
+            Some(fault) => spoiled(&api, raw, fault).await,
+            None => api.answer(raw).await,
+        },
         Verdict::TooMany { retry_after_s } => reply::error(&ApiError::too_many_requests(retry_after_s)),
         Verdict::Fail => reply::error(&ApiError::internal("etcdserver: request timed out")),
-        Verdict::Cut => {
-            let cut = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-            reply::with_type(
-                503,
-                "text/plain",
-                Body::from_stream(futures::stream::iter([Err::<&str, _>(cut)])),
-            )
-        }
+        Verdict::Cut => cut(),
     };
     if !control && verdict != Verdict::Cut {
         api.served.count(Call { code: response.status().as_u16(), ..call });
@@ -97,6 +95,36 @@ async fn serve(State(api): State<Arc<Api>>, raw: axum::extract::Request) -> Resp
         response.headers_mut().insert(header::DATE, date);
     }
     response
+}
+
+/// Closes the connection instead of an answer.
+fn cut() -> Response {
+    let cut = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    reply::with_type(503, "text/plain", Body::from_stream(futures::stream::iter([Err::<&str, _>(cut)])))
+}
+
+/// Whether a request is one that changes something.
+fn changes(raw: &axum::extract::Request) -> bool {
+    let question = raw.uri().path().starts_with("/apis/auth");
+    let dry = raw.uri().query().is_some_and(|q| q.contains("dryRun=All"));
+    raw.method() != Method::GET && !question && !dry
+}
+
+async fn spoiled(api: &Arc<Api>, raw: axum::extract::Request, fault: WriteFault) -> Response {
+    match fault {
+        WriteFault::Refuse(code) => {
+            reply::error(&ApiError::new(code, "Refused", format!("refused by a fault ({code})")))
+        }
+        WriteFault::LoseRequest => cut(),
+        WriteFault::LoseAnswer => {
+            drop(api.answer(raw).await);
+            cut()
+        }
+        WriteFault::Stall => {
+            drop(api.answer(raw).await);
+            std::future::pending().await
+        }
+    }
 }
 
 impl Api {
@@ -169,6 +197,7 @@ impl Api {
             verb: target.map(|t| request.verb(t)).unwrap_or_default().to_owned(),
             resource: resource.unwrap_or_default(),
             path: request.path.clone(),
+            dry_run: request.raw_query.contains("dryRun=All"),
             code,
         };
         let mut requests = self.requests.lock().unwrap_or_else(|e| e.into_inner());

@@ -7,9 +7,9 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 
-use super::cause;
 use crate::config::HttpAccess;
 use crate::config::secret::SecretSource;
+use crate::sources::kubernetes::trouble::root_cause;
 
 /// Enough for a connection across the world.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -72,7 +72,7 @@ pub fn client(access: &HttpAccess) -> Result<reqwest::Client, String> {
         std::fs::read(path).map_err(text)
     };
     if let Some(path) = &access.ca_file {
-        let bad = |e: reqwest::Error| format!("{} is not a CA in PEM: {}", path.display(), cause(&e));
+        let bad = |e: reqwest::Error| format!("{} is not a CA in PEM: {}", path.display(), root_cause(&e));
         let certificates = reqwest::Certificate::from_pem_bundle(&pem(path)?).map_err(bad)?;
         if certificates.is_empty() {
             return Err(format!("{} holds no certificate in PEM", path.display()));
@@ -87,5 +87,5 @@ pub fn client(access: &HttpAccess) -> Result<reqwest::Client, String> {
             |_| format!("{} and {} are no certificate with its key", certificate.display(), key.display());
         builder = builder.identity(reqwest::Identity::from_pem(&both).map_err(bad)?);
     }
-    builder.build().map_err(|e| cause(&e))
+    builder.build().map_err(|e| root_cause(&e))
 }

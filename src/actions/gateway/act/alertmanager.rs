@@ -8,6 +8,7 @@ use crate::actions::silence::SilenceWrite;
 use crate::model::FailureKind;
 use crate::sources::discover::{self, Role};
 use crate::sources::http::Endpoint;
+use crate::sources::kubernetes::api::escape;
 
 const SILENCES: &str = "/api/v2/silences";
 
@@ -23,15 +24,15 @@ pub async fn send(hand: &Hand<'_>, write: &SilenceWrite) -> Sent {
         Ok(endpoint) => endpoint,
         Err(why) => return Sent::Refused(why),
     };
-    let (path, sent) = match write {
-        SilenceWrite::Make(silence) => {
-            (SILENCES.to_owned(), endpoint.alter(http::Method::POST, SILENCES, Some(silence)).await)
-        }
+    let (method, path, body) = match write {
+        SilenceWrite::Make(silence) => (http::Method::POST, SILENCES.to_owned(), Some(silence)),
         SilenceWrite::Expire { id } => {
-            let path = format!("/api/v2/silence/{}", crate::sources::kubernetes::api::escape(id));
-            let sent = endpoint.alter(http::Method::DELETE, &path, None).await;
-            (path, sent)
+            (http::Method::DELETE, format!("/api/v2/silence/{}", escape(id)), None)
         }
+    };
+    let within = hand.pace.answer_within;
+    let Ok(sent) = tokio::time::timeout(within, endpoint.alter(method, &path, body)).await else {
+        return Sent::Lost(format!("no answer within {} s", within.as_secs()));
     };
     match sent {
         Ok(reply) if reply.status.is_success() => {
@@ -56,8 +57,11 @@ pub async fn find(hand: &Hand<'_>, write: &SilenceWrite) -> Found {
     let Ok(all) = endpoint.get_json::<Vec<Value>>(SILENCES, &[]).await else { return Found::Unseen };
     let found = match write {
         SilenceWrite::Make(wanted) => {
+            let time = |v: &Value| v.as_str().and_then(|t| t.parse::<jiff::Timestamp>().ok());
             let same = |s: &&Value| {
-                ["startsAt", "endsAt", "createdBy", "comment"].iter().all(|k| s[*k] == wanted[*k])
+                let texts = ["createdBy", "comment"].iter().all(|k| s[*k] == wanted[*k]);
+                // The beginning is set to the moment at which it arrived.
+                texts && time(&s["endsAt"]) == time(&wanted["endsAt"]) && s["status"]["state"] != "expired"
             };
             all.iter().find(same).cloned()
         }

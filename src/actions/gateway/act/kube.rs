@@ -7,6 +7,7 @@ use kube::client::Body as Bytes;
 use serde_json::{Value, json};
 
 use super::{Found, Sent};
+use crate::actions::gateway::Hand;
 use crate::actions::gateway::review::happened;
 use crate::actions::plan::{Body, KubeWrite};
 use crate::model::action::Check;
@@ -14,15 +15,15 @@ use crate::sources::Session;
 use crate::sources::kubernetes::api;
 use crate::sources::kubernetes::trouble::Trouble;
 
-/// Admission webhooks may take 10 s each by default.
-const DEADLINE: Duration = Duration::from_secs(25);
+/// As long as the act itself may take.
+const DRY_RUN_WITHIN: Duration = Duration::from_secs(25);
 /// An object is at most 1.5 MiB (etcd's limit for a request).
 const MAX_BODY: usize = 4 << 20;
 
 /// Asks the API server whether it would take the write.
 pub async fn dry_run(session: &Session, write: &KubeWrite) -> Check {
     let about = "dry run";
-    match request(session, write, true).await {
+    match request(session, write, true, DRY_RUN_WITHIN).await {
         Ok(_) => Check::ok(about, "the API server would accept it"),
         Err(trouble) => match trouble.code() {
             Some(400..=499) if trouble.code() != Some(429) => {
@@ -34,8 +35,8 @@ pub async fn dry_run(session: &Session, write: &KubeWrite) -> Check {
 }
 
 /// Sends it, once.
-pub async fn send(session: &Session, write: &KubeWrite) -> Sent {
-    match request(session, write, false).await {
+pub async fn send(hand: &Hand<'_>, write: &KubeWrite) -> Sent {
+    match request(hand.session, write, false, hand.pace.answer_within).await {
         Ok(answer) => Sent::Taken(answer),
         Err(trouble) if matches!(trouble.code(), Some(400..=499)) => Sent::Refused(told(&trouble)),
         Err(Trouble::Credentials(why)) => Sent::Refused(format!("{why}: log in anew, then try again")),
@@ -82,7 +83,10 @@ fn holds(write: &KubeWrite, object: &Value) -> bool {
         Body::JsonPatch(operations) => operations.as_array().into_iter().flatten().all(|o| {
             let is = object.pointer(o["path"].as_str().unwrap_or_default());
             match o["op"].as_str() {
-                Some("add" | "replace") => is == o.get("value"),
+                // Controllers write there, too: the revision's number.
+                _ if o["path"] == "/metadata/annotations" => true,
+                // The server adds its defaults.
+                Some("add" | "replace") => is.is_some_and(|is| covers(is, &o["value"])),
                 Some("remove") => is.is_none(),
                 Some("test") if o["path"] == "/metadata/uid" => is == o.get("value"),
                 _ => true,
@@ -121,7 +125,12 @@ fn covers(object: &Value, wanted: &Value) -> bool {
     }
 }
 
-async fn request(session: &Session, write: &KubeWrite, dry_run: bool) -> Result<Value, Trouble> {
+async fn request(
+    session: &Session,
+    write: &KubeWrite,
+    dry_run: bool,
+    within: Duration,
+) -> Result<Value, Trouble> {
     let query = if dry_run { "?fieldManager=midwatch&dryRun=All" } else { "?fieldManager=midwatch" };
     let uri = format!("{}{query}", write.path());
     let (builder, kind, body) = match &write.body {
@@ -141,7 +150,7 @@ async fn request(session: &Session, write: &KubeWrite, dry_run: bool) -> Result<
             let dry = if dry_run { json!(["All"]) } else { json!([]) };
             let options = json!({"kind": "DeleteOptions", "apiVersion": "v1",
                 "preconditions": {"uid": uid}, "dryRun": dry});
-            (Request::delete(write.path()), "application/json", options)
+            (Request::delete(uri), "application/json", options)
         }
     };
     let request = builder
@@ -150,9 +159,9 @@ async fn request(session: &Session, write: &KubeWrite, dry_run: bool) -> Result<
         .body(Bytes::from(body.to_string().into_bytes()))
         .map_err(|e| Trouble::Garbled(e.to_string()))?;
     let hand = session.hand().await?;
-    let response = api::answer(&hand, request, DEADLINE).await?;
+    let response = api::answer(&hand, request, within).await?;
     // That it was taken is certain from here on, whatever becomes of the body.
-    let body = api::bytes(response.into_body(), MAX_BODY, DEADLINE).await.unwrap_or_default();
+    let body = api::bytes(response.into_body(), MAX_BODY, within).await.unwrap_or_default();
     Ok(serde_json::from_slice(&body).unwrap_or_default())
 }
 

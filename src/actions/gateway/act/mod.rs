@@ -4,8 +4,6 @@
 mod alertmanager;
 mod kube;
 
-use std::time::Duration;
-
 use super::record::{Recorded, later};
 use super::watch::{Acted, Ended};
 use super::{Hand, Task};
@@ -13,10 +11,6 @@ use crate::actions::Write;
 use crate::journal::{Entry, Phase};
 use crate::model::action::{Check, Progress};
 use crate::sources::Session;
-
-/// How long, and how often, a lost answer is looked for in the object itself.
-const LOOK_FOR: Duration = Duration::from_secs(30);
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What came of sending one write.
 pub enum Sent {
@@ -67,7 +61,7 @@ pub async fn dry_run(session: &Session, write: &Write) -> Option<Check> {
 
 async fn send(hand: &Hand<'_>, write: &Write) -> Sent {
     match write {
-        Write::Kube(write) => kube::send(hand.session, write).await,
+        Write::Kube(write) => kube::send(hand, write).await,
         Write::Silence(write) => alertmanager::send(hand, write).await,
     }
 }
@@ -123,7 +117,7 @@ impl Lost {
 
     /// Looks whether what was sent has arrived after all.
     pub async fn look(self, hand: &Hand<'_>) -> Act {
-        let deadline = tokio::time::Instant::now() + LOOK_FOR;
+        let deadline = tokio::time::Instant::now() + hand.pace.look_for;
         loop {
             let found = match self.task.writes.get(self.at) {
                 Some(write) => find(hand, write).await,
@@ -135,7 +129,7 @@ impl Lost {
             if tokio::time::Instant::now() >= deadline {
                 return Act::Lost(self);
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(hand.pace.look_every).await;
         }
     }
 

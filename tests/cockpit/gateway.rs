@@ -1,0 +1,207 @@
+//! Every action through the gateway: done, undone, in read-only mode, and with every fault at
+//! every step: nothing is done twice, and the log tells the truth.
+
+use midwatch::config::Config;
+use midwatch::journal::Phase;
+use midwatch::model::action::{ActionId, Planned, Progress};
+use midwatch::sim::WriteFault;
+
+use crate::bench::{Bench, Came, EVERY};
+
+#[test]
+fn every_action_is_tested() {
+    let tested: Vec<ActionId> = EVERY.iter().map(|(action, ..)| *action).collect();
+    assert_eq!(tested, ActionId::ALL);
+}
+
+/// Runs `test` for every action, some at a time, each in a cluster of its own.
+async fn for_every_action<F: Future<Output = ()> + Send + 'static>(test: impl Fn(usize) -> F) {
+    let mut running = tokio::task::JoinSet::new();
+    for line in 0..EVERY.len() {
+        if running.len() >= 6 {
+            running.join_next().await.unwrap().unwrap();
+        }
+        running.spawn(test(line));
+    }
+    while let Some(ended) = running.join_next().await {
+        ended.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_action_comes_about_and_its_undo_brings_back_what_was() {
+    for_every_action(there_and_back).await;
+}
+
+async fn there_and_back(line: usize) {
+    let (action, kind, ..) = EVERY[line];
+    let mut bench = Bench::furnished(Config::default(), false).await;
+    let request = bench.case(line).await;
+    let before = (bench.acts(), bench.phases().len());
+    let preview = bench.preview(&request).await;
+    let done = match bench.confirm(&preview).await {
+        Came::Over(progress) => progress,
+        Came::Not(answer) => panic!("{action:?}: {answer:?}"),
+    };
+    assert!(matches!(done, Progress::Done(_)), "{action:?}: {done:?}");
+    let writes = if action == ActionId::Canary { 2 } else { 1 };
+    // The simulated controllers are not counted: they don't come through the front door.
+    assert_eq!(bench.acts() - before.0, writes, "{action:?}");
+    use Phase::{Acted, Confirmed, Outcome, Planned};
+    assert_eq!(bench.phases()[before.1..], [Planned, Confirmed, Acted, Outcome], "{action:?}");
+    let Some(back) = preview.back else { return };
+    // The very same request again, answered by the state as it is now.
+    let undone = bench.act(&back).await;
+    assert!(matches!(undone, Progress::Done(_)), "{action:?} undone: {undone:?}");
+    if let Ok(midwatch::model::action::Planned::Preview(again)) = bench.plan(&request).await {
+        assert_eq!(again.before, preview.before, "{kind:?} {action:?}: all is as it was");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn read_only_sends_only_questions_whatever_is_asked_for() {
+    let mut config = Config::default();
+    config.guardrails.require_reason = true;
+    let mut bench = Bench::furnished(config, true).await;
+    let before = bench.acts();
+    for (line, (action, ..)) in EVERY.iter().enumerate() {
+        let request = bench.case(line).await;
+        // What is not there to be ended can't be planned at all.
+        let Ok(Planned::Preview(preview)) = bench.plan(&request).await else {
+            assert!(matches!(action, ActionId::Expire | ActionId::Release), "{action:?}");
+            continue;
+        };
+        assert!(preview.blocked().is_some_and(|c| c.words.contains("read-only")), "{action:?}");
+        assert!(matches!(bench.confirm(&preview).await, Came::Not(_)), "{action:?}");
+    }
+    assert_eq!(bench.acts(), before);
+    let dry = bench.sim.requests().into_iter().filter(|r| r.dry_run).count();
+    assert_eq!(dry, 0, "not even dry runs");
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Expected {
+    /// For certain not done.
+    Not,
+    /// Done once, and found to be.
+    Once,
+}
+
+const FAULTS: &[(WriteFault, Expected)] = &[
+    (WriteFault::Refuse(401), Expected::Not),
+    (WriteFault::Refuse(403), Expected::Not),
+    (WriteFault::Refuse(409), Expected::Not),
+    (WriteFault::Refuse(422), Expected::Not),
+    (WriteFault::Refuse(429), Expected::Not),
+    (WriteFault::Refuse(500), Expected::Not),
+    (WriteFault::Refuse(503), Expected::Not),
+    (WriteFault::LoseRequest, Expected::Not),
+    (WriteFault::LoseAnswer, Expected::Once),
+    (WriteFault::Stall, Expected::Once),
+];
+
+/// Whether the fault lets us know that nothing was done.
+fn is_certain(fault: WriteFault) -> bool {
+    matches!(fault, WriteFault::Refuse(400..=499))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_action_with_every_fault_is_done_once_or_not_at_all() {
+    for_every_action(with_every_fault).await;
+}
+
+async fn with_every_fault(line: usize) {
+    let (action, ..) = EVERY[line];
+    let mut bench = Bench::furnished(Config::default(), false).await;
+    for (fault, expected) in FAULTS {
+        let request = bench.case(line).await;
+        // Once it was done, it can't be done again to the same.
+        let Ok(Planned::Preview(preview)) = bench.plan(&request).await else { break };
+        if preview.blocked().is_some() {
+            break;
+        }
+        let (acts, records) = (bench.acts(), bench.phases().len());
+        bench.set_write_fault(Some(*fault));
+        let came = bench.confirm(&preview).await;
+        bench.set_write_fault(None);
+        let Came::Over(progress) = came else { panic!("{action:?} {fault:?}: {came:?}") };
+        let done = bench.acts() - acts;
+        let phases = bench.phases()[records..].to_vec();
+        let last = bench.audit().last().unwrap().entry.words.clone();
+        let told = format!("{action:?} {fault:?}: {progress:?} {phases:?} '{last}'");
+        assert_eq!(phases[0], Phase::Confirmed, "{told}");
+        match expected {
+            Expected::Not => {
+                assert_eq!(done, 0, "{told}");
+                if is_certain(*fault) {
+                    assert!(matches!(progress, Progress::Failed(_)), "{told}");
+                    assert_eq!(phases[1..], [Phase::Refused], "{told}");
+                } else {
+                    assert!(matches!(progress, Progress::Unknown(_)), "{told}");
+                    assert_eq!(phases[1..], [Phase::Unknown, Phase::Outcome], "{told}");
+                }
+            }
+            Expected::Once => {
+                assert_eq!(done, 1, "{told}");
+                assert!(phases.contains(&Phase::Unknown), "{told}");
+                let half = action == ActionId::Canary;
+                let seen = matches!(progress, Progress::Done(_)) || half;
+                assert!(seen, "{told}");
+                assert!(!half || last.contains("1 of 2 changes made"), "{told}");
+            }
+        }
+    }
+}
+
+/// Ends the recording process at one phase of an operation, as `kill -9` would: the log is as it
+/// was then, by a process that is not there any more.
+fn cut_after(bench: &Bench, phase: Phase) {
+    let directory = bench.directory.path().join("audit");
+    let file = std::fs::read_dir(&directory).unwrap().map(|f| f.unwrap().path());
+    let file = file.into_iter().find(|f| f.extension().is_some_and(|e| e == "jsonl")).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let records = bench.audit();
+    let last = records.iter().rposition(|r| r.entry.phase == phase).unwrap();
+    let kept: Vec<&str> = text.lines().take(last + 1).collect();
+    std::fs::remove_dir_all(&directory).unwrap();
+    let journal = midwatch::journal::Journal::open(directory).unwrap();
+    for line in kept {
+        let record: midwatch::journal::Record = serde_json::from_str(line).unwrap();
+        // No process has this number: the kernel's own limit is 2^22.
+        let who = midwatch::journal::Who { pid: u32::MAX, ..record.who };
+        journal.append(record.at, &who, record.entry).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_process_left_behind_is_looked_up_and_never_done_again() {
+    for_every_action(killed).await;
+}
+
+async fn killed(line: usize) {
+    let (action, ..) = EVERY[line];
+    // It was recorded, and the process ended before, or after, the request.
+    for (phase, sent) in [(Phase::Confirmed, false), (Phase::Confirmed, true), (Phase::Acted, true)] {
+        let mut bench = Bench::furnished(Config::default(), false).await;
+        let request = bench.case(line).await;
+        bench.set_write_fault((!sent).then_some(WriteFault::LoseRequest));
+        let preview = bench.preview(&request).await;
+        bench.confirm(&preview).await;
+        bench.set_write_fault(None);
+        cut_after(&bench, phase);
+        let acts = bench.acts();
+        let next = bench.another();
+        tokio::spawn(next.recover(bench.session.clone()));
+        let came = bench.until_over().await;
+        let Came::Over(progress) = came else { panic!("{action:?} {phase:?}: {came:?}") };
+        let told = format!("{action:?} {phase:?} sent {sent}: {progress:?}");
+        assert_eq!(bench.acts(), acts, "{told}: it was done again");
+        match (sent, &progress) {
+            (true, Progress::Done(_)) => {}
+            // It can't be told from what was never sent; what is said must not be 'done'.
+            (false, Progress::Unknown(_) | Progress::Failed(_)) => {}
+            _ => panic!("{told}"),
+        }
+        assert_eq!(bench.phases().last(), Some(&Phase::Outcome), "{told}");
+    }
+}
