@@ -11,6 +11,7 @@ mod confirm;
 mod guardrails;
 mod record;
 mod review;
+pub mod run;
 mod watch;
 
 use std::collections::HashMap;
