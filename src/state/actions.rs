@@ -145,7 +145,8 @@ impl State {
         let rows = self.derived.pods.workloads.iter();
         let workloads = rows.filter_map(|row| subject_of(self.workload(row.kind, &row.key)?));
         let alerts = self.derived.alerts.iter().map(|a| alert_subject(a));
-        workloads.chain(self.backup_subjects()).chain(alerts).filter(wanted).collect()
+        let all = workloads.chain(self.backup_subjects()).chain(alerts).chain(self.manifests());
+        all.filter(wanted).collect()
     }
 
     /// Whether the cursor stands on something that the action can be done to.
@@ -172,7 +173,18 @@ impl State {
         Some(match action.kinds() {
             [ObjectKind::Pod] => "select a pod first (1, enter)".to_owned(),
             [ObjectKind::Alert] => "no alert is firing".to_owned(),
+            [ObjectKind::Manifest] => "the configuration names no [[manifest]]".to_owned(),
             _ => format!("no {kinds} is known here"),
+        })
+    }
+
+    /// The manifests that the configuration names.
+    fn manifests(&self) -> impl Iterator<Item = Subject> {
+        self.settings.config.manifests.iter().map(|m| Subject {
+            kind: ObjectKind::Manifest,
+            namespace: self.scope.namespace.clone().unwrap_or_default(),
+            name: Clean::new(&m.name),
+            uid: Clean::default(),
         })
     }
 
