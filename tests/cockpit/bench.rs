@@ -69,6 +69,7 @@ impl Bench {
         let namespace = if kind == ObjectKind::VeleroSchedule { "velero" } else { "shop" };
         let uid = match kind {
             ObjectKind::Alert => self.fingerprint(name).await,
+            ObjectKind::Cache => String::new(),
             _ => {
                 let object = self.object(&path(kind, namespace, name)).await;
                 object["metadata"]["uid"].as_str().unwrap_or_else(|| panic!("{name}: {object}")).to_owned()
@@ -109,6 +110,12 @@ impl Bench {
         let confirming = self.gateway.clone().confirm(self.session.clone(), 1, preview.plan.clone(), given);
         tokio::spawn(confirming);
         self.until_over().await
+    }
+
+    /// The next word of the gateway.
+    pub async fn heard(&mut self) -> Msg {
+        let heard = tokio::time::timeout(PATIENCE, self.messages.recv()).await;
+        heard.expect("the gateway says nothing").expect("the gateway is gone")
     }
 
     /// Lets simulated time pass until an operation is over.
@@ -230,6 +237,7 @@ pub const EVERY: &[(ActionId, ObjectKind, &str, &[(&str, &str)])] = &[
     (ActionId::Autoscale, ObjectKind::Deployment, "worker", &[("min", "4"), ("max", "12"), ("cpu", "70")]),
     (ActionId::Switch, ObjectKind::Service, "front", &[("to", "color=green")]),
     (ActionId::Canary, ObjectKind::Deployment, "front-green", &[("stable", "front-blue"), ("percent", "75")]),
+    (ActionId::FlushCache, ObjectKind::Cache, "cache", &[("what", "all")]),
     (ActionId::BackUp, ObjectKind::CronJob, "backup-full", &[]),
     (ActionId::Suspend, ObjectKind::CronJob, "backup-full", &[]),
     (ActionId::Unsuspend, ObjectKind::CronJob, "suspended", &[]),
