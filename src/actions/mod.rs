@@ -14,7 +14,7 @@ mod flush;
 pub mod gateway;
 mod pause;
 mod plan;
-mod reader;
+pub mod reader;
 mod restart;
 mod roll_back;
 mod scale;

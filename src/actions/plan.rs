@@ -190,6 +190,9 @@ pub struct Plan {
     #[serde(skip)]
     pub checks: Vec<Check>,
     pub expect: Expect,
+    /// How long it should take, in words; not part of what is bound.
+    #[serde(skip)]
+    pub lasts: String,
     /// How long it may take before it counts as failed, seconds.
     pub deadline_s: u64,
 }
@@ -211,6 +214,7 @@ impl Plan {
             replicas: None,
             checks: Vec::new(),
             expect: Expect::Accepted,
+            lasts: String::new(),
             deadline_s: 60,
         }
     }
@@ -246,8 +250,13 @@ impl Plan {
         json!({"writes": writes, "expect": self.expect, "deadline_s": self.deadline_s})
     }
 
-    /// SHA-256 of what would be written and of what was said about it.
+    /// What would be written, and what was said about it, as the hash is taken over it.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// SHA-256 of the text.
     pub fn hash(&self) -> String {
-        sha256(&serde_json::to_vec(self).unwrap_or_default())
+        sha256(self.text().as_bytes())
     }
 }

@@ -1,6 +1,7 @@
 //! `midwatch.toml`: what can't be found out. Everything is optional.
 
 mod cache;
+mod commands;
 mod error;
 mod http;
 mod init;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 
 pub use crate::model::backup::BackupExpectation;
+use crate::model::command::{CommandSpec, ManifestSpec};
 use crate::model::objective::Objective;
 use crate::model::signal::SignalId;
 pub use cache::{CacheKind, CachePlace, CacheSpec, CacheUrl, PlaceRef, Via};
@@ -48,6 +50,9 @@ pub struct Config {
     /// Empty: found in the cluster.
     pub caches: Vec<CacheSpec>,
     pub guardrails: Guardrails,
+    /// The team's own, `[[action]]`.
+    pub commands: Vec<CommandSpec>,
+    pub manifests: Vec<ManifestSpec>,
     pub contacts: Vec<Contact>,
     pub runbooks: Vec<PathBuf>,
     /// The line of the file on which each value stands, by its path (`prometheus.url`).
@@ -125,6 +130,8 @@ impl Default for Config {
             probes: Vec::new(),
             caches: Vec::new(),
             guardrails: Guardrails::default(),
+            commands: Vec::new(),
+            manifests: Vec::new(),
             contacts: Vec::new(),
             runbooks: Vec::new(),
             origins: BTreeMap::new(),

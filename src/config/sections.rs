@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::cache::read_caches;
+use super::commands;
 use super::http::{ServiceRef, read_access, read_url};
 use super::load::Base;
 use super::reader::{At, Entry, Section, suggestion};
@@ -44,6 +45,8 @@ pub fn read(s: &mut Section<'_, '_>, base: &Base) -> Config {
         probes: read_probes(s, base),
         caches: named(s, "cache", |s| read_caches(s, base)),
         guardrails: s.section("guardrails", read_guardrails).unwrap_or_default(),
+        commands: commands::read(s, base),
+        manifests: commands::read_manifests(s, base),
         contacts: s.sections("contact", read_contact).into_iter().flatten().collect(),
         origins: BTreeMap::new(),
     }
@@ -218,23 +221,24 @@ fn read_objective(
     Some(Objective { signal, better, target: target.value, warning: warning.value, critical: critical.value })
 }
 
-fn duration(s: &mut Section<'_, '_>, key: &'static str) -> Option<At<SignedDuration>> {
+pub(super) fn duration(s: &mut Section<'_, '_>, key: &'static str) -> Option<At<SignedDuration>> {
     let at = s.string(key)?;
     let value = s.doc.check(&at.span, parse_duration(&at.value))?;
     Some(At { value, span: at.span })
 }
 
-fn required(s: &mut Section<'_, '_>, what: &str, key: &'static str) -> Option<At<String>> {
+pub(super) fn required(s: &mut Section<'_, '_>, what: &str, key: &'static str) -> Option<At<String>> {
     let at = s.string(key);
     if at.as_ref().is_none_or(|at| at.value.trim().is_empty()) {
-        s.doc.problem(&s.span, format!("a {what} needs a '{key}'"), None);
+        let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        s.doc.problem(&s.span, format!("{article} {what} needs a '{key}'"), None);
         return None;
     }
     at
 }
 
 /// Names by which things are told apart must differ.
-fn distinct(s: &Section<'_, '_>, what: &str, names: &[At<String>]) {
+pub(super) fn distinct(s: &Section<'_, '_>, what: &str, names: &[At<String>]) {
     for (i, at) in names.iter().enumerate() {
         if names[..i].iter().any(|earlier| earlier.value == at.value) {
             s.doc.problem(&at.span, format!("a second {what} of the name '{}'", at.value), None);

@@ -10,8 +10,8 @@ use super::units::{show_duration, show_value};
 use super::{CachePlace, Config, HttpAccess, RecordSource};
 
 /// Writes lines `key = value  # from`.
-struct Writer<'c> {
-    config: &'c Config,
+pub(super) struct Writer<'c> {
+    pub(super) config: &'c Config,
     out: String,
     path: String,
 }
@@ -34,12 +34,12 @@ impl Config {
 }
 
 impl Writer<'_> {
-    fn header(&mut self, header: &str, path: String) {
+    pub(super) fn header(&mut self, header: &str, path: String) {
         _ = writeln!(self.out, "\n{header}");
         self.path = path;
     }
 
-    fn line(&mut self, key: &str, value: impl Into<Value>) {
+    pub(super) fn line(&mut self, key: &str, value: impl Into<Value>) {
         let full = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
         let from = match self.config.origins.get(&full) {
             Some(line) => format!("line {line}"),
@@ -57,7 +57,7 @@ impl Writer<'_> {
     }
 
     /// Only where it is set: there is nothing to say of its default.
-    fn set(&mut self, key: &str, value: Option<impl Into<Value>>) {
+    pub(super) fn set(&mut self, key: &str, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.line(key, value);
         }
@@ -220,6 +220,7 @@ fn rest(w: &mut Writer<'_>) {
     w.set("max_replicas", guardrails.max_replicas.map(i64::from));
     w.line("deny", guardrails.deny.clone());
     w.line("require_reason", guardrails.require_reason);
+    super::commands::show(w);
     for (i, contact) in w.config.contacts.iter().enumerate() {
         w.header("[[contact]]", format!("contact[{i}]"));
         w.line("name", contact.name.clone());

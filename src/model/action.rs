@@ -226,6 +226,8 @@ pub struct Preview {
     pub after: BTreeMap<String, String>,
     pub change: Vec<Difference>,
     pub touches: Clean,
+    /// How long it should take, where that can be told.
+    pub lasts: Clean,
     /// How it can be undone, or that it can't.
     pub undo: Clean,
     /// The request that undoes it, through the same dialog.
@@ -235,6 +237,8 @@ pub struct Preview {
     /// What has to be typed, for a high risk.
     pub type_name: Option<Clean>,
     pub reason_required: bool,
+    /// It can only be asked for: somebody else has to approve it first.
+    pub approval_missing: bool,
 }
 
 impl Preview {
@@ -260,6 +264,8 @@ pub enum Progress {
     Acting,
     /// The server has taken it; what is seen of it so far.
     Watching(Clean),
+    /// The same, and it does not go on without another action.
+    Stuck(Clean, Box<Request>),
     /// Seen to have come about.
     Done(Clean),
     /// Not done, or seen to have failed, and why.
@@ -292,6 +298,8 @@ pub enum Confirmed {
     Started(String),
     /// Something has moved since it was shown: what, and the plan as it would be now.
     Changed(Clean, Box<Preview>),
+    /// Not done: somebody else has been asked to approve it, and how they do.
+    Asked(Clean),
     /// Not done.
     Refused(super::Failure),
 }

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod budget;
 pub mod change;
 pub mod cluster;
+pub mod command;
 pub mod cron;
 pub mod feed;
 pub mod filter;

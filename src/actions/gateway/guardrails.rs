@@ -17,6 +17,8 @@ pub struct Ruling {
     pub protected: bool,
     pub reason_required: bool,
     pub read_only: bool,
+    /// Why somebody else has to consent.
+    pub approval: Option<String>,
 }
 
 const ABOUT: &str = "guardrails";
@@ -35,15 +37,11 @@ impl Rules<'_> {
             let words = format!("'{name}' is denied{}", self.place("guardrails.deny"));
             checks.push(Check::blocks(ABOUT, &words));
         }
-        if let (Some(wanted), Some(most)) = (plan.replicas, rules.max_replicas)
-            && wanted > most
-        {
-            let words = format!(
-                "{wanted} replicas are over max_replicas = {most}{}",
-                self.place("guardrails.max_replicas")
-            );
-            checks.push(Check::blocks(ABOUT, &words));
-        }
+        let over = plan.replicas.zip(rules.max_replicas).filter(|(wanted, most)| wanted > most);
+        let approval = over.map(|(wanted, most)| {
+            let place = self.place("guardrails.max_replicas");
+            format!("{wanted} replicas are over max_replicas = {most}{place}")
+        });
         if let (Some(wanted), Some(least)) = (plan.replicas, rules.min_replicas)
             && wanted < least
         {
@@ -63,7 +61,8 @@ impl Rules<'_> {
             let words = format!("a reason must be given{}", self.place("guardrails.require_reason"));
             checks.push(Check::ok(ABOUT, &words));
         }
-        Ruling { checks, protected, reason_required: rules.require_reason, read_only: self.read_only }
+        let reason_required = rules.require_reason;
+        Ruling { checks, protected, reason_required, read_only: self.read_only, approval }
     }
 
     /// ' (midwatch.toml:14)', where the rule stands in a file.

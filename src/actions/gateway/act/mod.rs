@@ -3,7 +3,7 @@
 
 mod alertmanager;
 mod cache;
-mod kube;
+pub mod kube;
 
 use super::record::{Recorded, later};
 use super::watch::{Acted, Ended};
