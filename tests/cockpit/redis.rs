@@ -1,6 +1,8 @@
 //! Flushing a real Redis through the gateway: what the dialog says of it, what is sent, and every
 //! way in which a cache refuses.
 
+use std::sync::atomic::Ordering;
+
 use midwatch::config::Config;
 use midwatch::journal::Phase;
 use midwatch::model::Clean;
@@ -13,6 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
 use crate::bench::{Bench, Came, request};
+use crate::gateway::cut_after;
 use crate::redis_server::{Cut, Server, way_at};
 use crate::support::stage;
 
@@ -210,19 +213,50 @@ async fn a_command_that_is_renamed_away_is_seen_before() {
     assert!(matches!(by_pattern, Progress::Done(_)), "{by_pattern:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_answer_is_not_known_and_nothing_is_sent_again() {
-    let Some(server) = Server::start(&[]).await else { return };
+/// A cache behind a way that is cut.
+async fn behind(server: &Server, cut: Cut) -> (Bench, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
     server.ask("DEBUG POPULATE 100 page").await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let seen = way_at(listener, server.port, Cut::AnswerTo(b"FLUSHDB")).await;
-    let mut bench = bench(cache(&format!("url = 'redis://127.0.0.1:{port}'"))).await;
+    let seen = way_at(listener, server.port, cut).await;
+    (bench(cache(&format!("url = 'redis://127.0.0.1:{port}'"))).await, seen)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_is_looked_up_and_nothing_is_sent_again() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let (mut bench, seen) = behind(&server, Cut::AnswerTo(b"FLUSHDB")).await;
+    let progress = bench.act(&flush(&[("what", "all")])).await;
+    let Progress::Done(words) = progress else { panic!("{progress:?}") };
+    assert!(words.contains("come about all the same"), "{words}");
+    assert_eq!((server.calls("flushdb").await, seen.load(Ordering::SeqCst)), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_request_is_not_known_and_nothing_is_sent_again() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let (mut bench, seen) = behind(&server, Cut::Request(b"FLUSHDB")).await;
     let progress = bench.act(&flush(&[("what", "all")])).await;
     let Progress::Unknown(words) = progress else { panic!("{progress:?}") };
-    assert!(words.contains("100 keys before") && words.contains("look at the cache"), "{words}");
-    assert_eq!(seen.load(std::sync::atomic::Ordering::SeqCst), 1);
-    assert!(server.calls("flushdb").await <= 1);
+    assert!(words.contains("nothing of it can be seen") && words.contains("look at the cache"), "{words}");
+    assert_eq!((server.calls("flushdb").await, seen.load(Ordering::SeqCst)), (0, 1));
+    assert_eq!(server.keys().await, 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_process_never_sent_is_known_not_to_be_done() {
+    let Some(server) = Server::start(&[]).await else { return };
+    // The plan, the look before the act, and the act, which does not get through.
+    let (mut bench, _) = behind(&server, Cut::Only(3)).await;
+    let preview = bench.preview(&flush(&[("what", "all")])).await;
+    let Came::Over(Progress::Failed(words)) = bench.confirm(&preview).await else { panic!("done") };
+    assert!(words.contains("nothing was done") && words.contains("can't be reached"), "{words}");
+    cut_after(&bench, Phase::Confirmed);
+    let next = bench.another();
+    tokio::spawn(next.recover(bench.session.clone()));
+    let Came::Over(Progress::Failed(words)) = bench.until_over().await else { panic!("done") };
+    assert!(words.contains("it was not done"), "{words}");
+    assert_eq!(server.keys().await, 100);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

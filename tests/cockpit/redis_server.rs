@@ -118,8 +118,12 @@ impl Server {
 pub enum Cut {
     /// After so many connections nobody gets through any more.
     After(usize),
+    /// One connection, counted from 1, does not get through.
+    Only(usize),
     /// The request gets through, and its answer does not.
     AnswerTo(&'static [u8]),
+    /// The request does not get through.
+    Request(&'static [u8]),
 }
 
 /// A way to a server through a port of its own.
@@ -130,7 +134,9 @@ pub async fn way_at(listener: TcpListener, to: u16, cut: Cut) -> Arc<AtomicUsize
         let mut connections = 0;
         while let Ok((near, _)) = listener.accept().await {
             connections += 1;
-            if matches!(cut, Cut::After(n) if connections > n) {
+            if matches!(cut, Cut::After(n) if connections > n)
+                || matches!(cut, Cut::Only(n) if connections == n)
+            {
                 continue;
             }
             tokio::spawn(carry(near, to, cut, counted.clone()));
@@ -149,14 +155,16 @@ async fn carry(near: TcpStream, to: u16, cut: Cut, seen: Arc<AtomicUsize>) {
         if n == 0 {
             break;
         }
-        if let Cut::AnswerTo(word) = cut
+        if let Cut::AnswerTo(word) | Cut::Request(word) = cut
             && buffer[..n].windows(word.len()).any(|w| w == word)
             // Permission is asked for in the same words.
             && !buffer[..n].windows(6).any(|w| w == b"DRYRUN" || w == b"COMMAN")
         {
             seen.fetch_add(1, Ordering::SeqCst);
             back.abort();
-            far_out.write_all(&buffer[..n]).await.ok();
+            if matches!(cut, Cut::AnswerTo(_)) {
+                far_out.write_all(&buffer[..n]).await.ok();
+            }
             return;
         }
         if far_out.write_all(&buffer[..n]).await.is_err() {
