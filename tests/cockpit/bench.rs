@@ -136,6 +136,12 @@ impl Bench {
         tokio::spawn(confirming);
     }
 
+    /// The next word of the gateway.
+    pub async fn heard(&mut self) -> Msg {
+        let heard = tokio::time::timeout(PATIENCE, self.messages.recv()).await;
+        heard.expect("the gateway says nothing").expect("the gateway is gone")
+    }
+
     /// Lets simulated time pass until an operation is over.
     pub async fn until_over(&mut self) -> Came {
         self.until(|progress| progress.is_over()).await

@@ -76,8 +76,7 @@ async fn find(hand: &Hand<'_>, write: &Write) -> Found {
     match write {
         Write::Kube(write) => kube::find(hand.session, write).await,
         Write::Silence(write) => alertmanager::find(hand, write).await,
-        // Keys that are not there tell nothing of who has taken them away.
-        Write::Flush(_) => Found::Unseen,
+        Write::Flush(write) => cache::find(hand, write).await,
     }
 }
 
