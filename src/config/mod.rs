@@ -2,6 +2,7 @@
 
 mod commands;
 mod error;
+mod guardrails;
 mod http;
 mod init;
 mod load;
@@ -21,6 +22,7 @@ use crate::model::command::{CommandSpec, ManifestSpec};
 use crate::model::objective::Objective;
 use crate::model::signal::SignalId;
 pub use error::{ConfigError, Problem, place};
+pub use guardrails::{Guardrails, Limits};
 pub use http::{HttpAccess, ServiceRef};
 pub use init::{Findings, init_text};
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub backup_records: Vec<RecordSource>,
     pub probes: Vec<ProbeSpec>,
     pub guardrails: Guardrails,
+    /// Where the audit log is; None: in the user's state directory.
+    pub audit: Option<PathBuf>,
     /// The team's own, `[[action]]`.
     pub commands: Vec<CommandSpec>,
     pub manifests: Vec<ManifestSpec>,
@@ -91,16 +95,6 @@ pub struct ProbeSpec {
     pub http: HttpAccess,
 }
 
-/// Enforced by the gateway of the actions.
-#[derive(Clone, Debug, Default)]
-pub struct Guardrails {
-    pub protected: Vec<String>,
-    pub min_replicas: Option<u32>,
-    pub max_replicas: Option<u32>,
-    pub deny: Vec<String>,
-    pub require_reason: bool,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
     pub name: String,
@@ -125,6 +119,7 @@ impl Default for Config {
             backup_records: Vec::new(),
             probes: Vec::new(),
             guardrails: Guardrails::default(),
+            audit: None,
             commands: Vec::new(),
             manifests: Vec::new(),
             contacts: Vec::new(),

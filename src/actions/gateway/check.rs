@@ -7,7 +7,7 @@ use super::guardrails::Rules;
 use super::{act, review};
 use crate::actions::Plan;
 use crate::model::Clean;
-use crate::model::action::{Preview, Request, Verdict};
+use crate::model::action::{Check, Preview, Request, Verdict};
 use crate::sources::Session;
 
 /// A plan that was checked. Only [`check`] makes it.
@@ -28,6 +28,8 @@ pub async fn check(
 ) -> Checked {
     let ruling = rules.of(&plan, &session.scope);
     let mut checks = ruling.checks;
+    let unapproved = ruling.approval.map(|why| format!("{why}: it would have to be approved"));
+    checks.extend(unapproved.map(|words| Check::blocks("approval", &words)));
     for write in &plan.writes {
         let allowed = review::may(session, write).await;
         let denied = allowed.as_ref().is_some_and(|c| c.verdict == Verdict::Blocks);
@@ -61,7 +63,7 @@ pub async fn check(
         undo: Clean::new(&plan.undo),
         back: plan.back.clone(),
         checks,
-        type_name: (plan.high_risk || ruling.protected).then(|| plan.subject.name.clone()),
+        type_name: (plan.high_risk || ruling.type_name).then(|| plan.subject.name.clone()),
         reason_required: ruling.reason_required,
     };
     Checked { plan, request, preview, at }
