@@ -117,6 +117,18 @@ pub enum Command {
         #[command(subcommand)]
         what: Audit,
     },
+    /// Consent to what a guardrail lets nobody do alone
+    ///
+    /// Without PLAN it lists what waits in the namespace. The plan is read from the cluster; you
+    /// type the object's name. Your own plans can't be approved by yourself: who you are is what
+    /// the API server says.
+    Approve {
+        /// The plan's number, as the dialog of who asks for it tells it
+        plan: Option<String>,
+        /// The object's name, where there is no terminal to type it on
+        #[arg(long, value_name = "NAME", requires = "plan")]
+        name: Option<String>,
+    },
     /// Write, check or show the configuration
     Config {
         #[command(subcommand)]

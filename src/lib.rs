@@ -36,6 +36,7 @@
 //! cluster exists: it is reached through sockets, like a real one, by the same clients.
 
 pub mod actions;
+pub mod approve;
 pub mod audit;
 pub mod cli;
 pub mod clock;

@@ -123,6 +123,7 @@ async fn run(cli: Cli) -> Result<u8> {
             std::io::stdout().write_all(said.text.as_bytes()).wrap_err("could not write")?;
             Ok(if said.findings { FINDINGS } else { FINE })
         }
+        Some(Command::Approve { plan, name }) => approve(&global, plan.as_deref(), name.as_deref()).await,
         Some(Command::Config { action }) => configuration(&global, &action).await,
         Some(Command::Keys) => keys(&global),
         Some(Command::Completions { shell }) => {
@@ -353,6 +354,18 @@ async fn examine(global: &Global, stage: Option<&Stage>) -> Result<u8> {
     let colour = std::io::stdout().is_terminal() && capabilities.depth != ui::theme::Depth::None;
     print!("{}", doctor::render(&findings, ascii, colour));
     Ok(doctor::exit_code(&findings))
+}
+
+async fn approve(global: &Global, plan: Option<&str>, name: Option<&str>) -> Result<u8> {
+    let (global, config, _) = prepare(global, None)?;
+    let target = setup::target(&global, &config);
+    let session = midwatch::sources::session::connect(&target)
+        .await
+        .map_err(|f| eyre!("{}: {}; {}", f.tried, f.happened, f.next))?;
+    let read_only = global.read_only || config.read_only;
+    let said = midwatch::approve::run(&session, config, read_only, journal(None), plan, name).await?;
+    std::io::stdout().write_all(said.as_bytes()).wrap_err("could not write")?;
+    Ok(FINE)
 }
 
 async fn configuration(global: &Global, action: &ConfigAction) -> Result<u8> {

@@ -10,10 +10,11 @@ mod back_up;
 mod canary;
 mod delete_pod;
 mod evict;
+mod flush;
 pub mod gateway;
 mod pause;
 mod plan;
-mod reader;
+pub mod reader;
 mod restart;
 mod roll_back;
 mod scale;
@@ -61,6 +62,7 @@ pub async fn plan(read: &Reader<'_>, request: &Request) -> Result<Plan, Stop> {
         ActionId::Autoscale => autoscale::plan(read, subject, answers).await,
         ActionId::Switch => switch::plan(read, subject, answers).await,
         ActionId::Canary => canary::plan(read, subject, answers).await,
+        ActionId::FlushCache => flush::plan(read, subject, answers).await,
         ActionId::BackUp => back_up::plan(read, subject).await,
         ActionId::Suspend => suspend::plan(read, subject, true).await,
         ActionId::Unsuspend => suspend::plan(read, subject, false).await,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::flush::FlushWrite;
 use super::silence::SilenceWrite;
 use crate::journal::sha256;
 use crate::model::action::{ActionId, Check, Difference, ObjectKind, Request, Subject};
@@ -17,6 +18,7 @@ use crate::sources::kubernetes::api::escape;
 pub enum Write {
     Kube(KubeWrite),
     Silence(SilenceWrite),
+    Flush(FlushWrite),
 }
 
 /// What a request to the API server would carry.
@@ -135,6 +137,7 @@ impl Write {
         match self {
             Self::Kube(write) => write.words(),
             Self::Silence(write) => write.words(),
+            Self::Flush(write) => write.words(),
         }
     }
 
@@ -143,6 +146,7 @@ impl Write {
         match self {
             Self::Kube(_) => "taken by the API server",
             Self::Silence(_) => "taken by Alertmanager",
+            Self::Flush(_) => "taken by the cache",
         }
     }
 }
@@ -186,6 +190,9 @@ pub struct Plan {
     #[serde(skip)]
     pub checks: Vec<Check>,
     pub expect: Expect,
+    /// How long it should take, in words; not part of what is bound.
+    #[serde(skip)]
+    pub lasts: String,
     /// How long it may take before it counts as failed, seconds.
     pub deadline_s: u64,
 }
@@ -207,6 +214,7 @@ impl Plan {
             replicas: None,
             checks: Vec::new(),
             expect: Expect::Accepted,
+            lasts: String::new(),
             deadline_s: 60,
         }
     }
@@ -242,8 +250,13 @@ impl Plan {
         json!({"writes": writes, "expect": self.expect, "deadline_s": self.deadline_s})
     }
 
-    /// SHA-256 of what would be written and of what was said about it.
+    /// What would be written, and what was said about it, as the hash is taken over it.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// SHA-256 of the text.
     pub fn hash(&self) -> String {
-        sha256(&serde_json::to_vec(self).unwrap_or_default())
+        sha256(self.text().as_bytes())
     }
 }

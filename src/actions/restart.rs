@@ -27,6 +27,7 @@ pub async fn plan(read: &Reader<'_>, subject: &Subject) -> Result<Plan, Stop> {
     let before = annotations[RESTARTED_AT].as_str().unwrap_or("never").to_owned();
     let write = Write::Kube(KubeWrite::patch(subject, object, vec![operation]));
     Ok(Plan {
+        lasts: template::lasts(read, subject, object, pods).await,
         touches: format!("{pods} pods, {}", template::at_once(object, pods)),
         undo: "no: the old pods are gone; rolling back would only restart them again".to_owned(),
         checks: workload.iter().flat_map(rollout_checks).collect(),

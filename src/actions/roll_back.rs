@@ -34,7 +34,7 @@ pub async fn plan(read: &Reader<'_>, subject: &Subject, answers: &Answers) -> Re
     }
     let answer = Asked { key: "revision", label: &label, hint: "" }.pick(answers, options, chosen)?;
     let chosen = revisions.iter().find(|r| r.number.to_string() == answer).ok_or_else(|| gone(&answer))?;
-    Ok(back_to(read, subject, &object, now, chosen))
+    Ok(back_to(read, subject, &object, now, chosen).await)
 }
 
 /// A revision that can be gone back to.
@@ -141,7 +141,13 @@ fn label(read: &Reader<'_>, revision: &Revision, differs: bool) -> String {
     format!("{:<4} {age:<10} {}{same}{cause}", revision.number, images.join(" "))
 }
 
-fn back_to(read: &Reader<'_>, subject: &Subject, object: &Value, now: Option<u64>, to: &Revision) -> Plan {
+async fn back_to(
+    read: &Reader<'_>,
+    subject: &Subject,
+    object: &Value,
+    now: Option<u64>,
+    to: &Revision,
+) -> Plan {
     let mut operations = vec![json!({"op": "replace", "path": "/spec/template", "value": to.template})];
     if subject.kind == ObjectKind::Deployment {
         operations.push(
@@ -181,6 +187,7 @@ fn back_to(read: &Reader<'_>, subject: &Subject, object: &Value, now: Option<u64
     };
     Plan {
         change: template::difference(&object["spec"]["template"], &to.template),
+        lasts: template::lasts(read, subject, object, pods).await,
         touches: format!("{pods} pods, {}", template::at_once(object, pods)),
         high_risk: true,
         checks,

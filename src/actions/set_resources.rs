@@ -60,6 +60,7 @@ pub async fn plan(read: &Reader<'_>, subject: &Subject, answers: &Answers) -> Re
     let show = |v: &Value| format!("requests {} limits {}", or_none(&v["requests"]), or_none(&v["limits"]));
     let write = Write::Kube(KubeWrite::patch(subject, &object, vec![operation]));
     Ok(Plan {
+        lasts: template::lasts(read, subject, &object, pods).await,
         touches: format!("{pods} pods, {}", template::at_once(&object, pods)),
         change,
         checks,

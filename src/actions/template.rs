@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::Reader;
 use crate::model::Clean;
-use crate::model::action::Difference;
+use crate::model::action::{Difference, Subject};
+use crate::ui::human;
 
 /// At most this many lines of a difference; more are counted.
 const MOST_LINES: usize = 24;
@@ -96,6 +98,41 @@ fn words(path: &[String]) -> String {
     }
 }
 
+/// 'about 3 min': as many waves as it takes, each as long as its pods took to become ready.
+pub async fn lasts(read: &Reader<'_>, subject: &Subject, object: &Value, pods: u32) -> String {
+    let Ok(all) = read.list("", "pods", &subject.namespace).await else { return String::new() };
+    let labels = object["spec"]["selector"]["matchLabels"].as_object().cloned().unwrap_or_default();
+    let ours =
+        |p: &&Value| !labels.is_empty() && labels.iter().all(|(k, v)| p["metadata"]["labels"][k] == *v);
+    let mut took: Vec<i64> = all.iter().filter(ours).filter_map(became_ready_s).collect();
+    took.sort_unstable();
+    let Some(median) = took.get(took.len() / 2) else { return String::new() };
+    let ready_for = object["spec"]["minReadySeconds"].as_i64().unwrap_or(0);
+    let waves = i64::from(pods.div_ceil(wave(object, pods).max(1)));
+    let span = jiff::SignedDuration::from_secs((median + ready_for).saturating_mul(waves).clamp(1, 86_400));
+    format!("about {}: its pods took {median} s to become ready, in {waves} waves", human::span(span))
+}
+
+/// From its creation to the last time it became ready, seconds; longer than an hour is no start.
+fn became_ready_s(pod: &Value) -> Option<i64> {
+    let time = |v: &Value| v.as_str()?.parse::<jiff::Timestamp>().ok();
+    let conditions = pod["status"]["conditions"].as_array()?;
+    let ready = conditions.iter().find(|c| c["type"] == "Ready" && c["status"] == "True")?;
+    let took =
+        time(&ready["lastTransitionTime"])?.duration_since(time(&pod["metadata"]["creationTimestamp"])?);
+    Some(took.as_secs()).filter(|s| (0..3600).contains(s))
+}
+
+/// How many pods are replaced at the same time.
+fn wave(object: &Value, pods: u32) -> u32 {
+    let strategy = &object["spec"]["strategy"];
+    if strategy["type"] == "Recreate" {
+        return pods;
+    }
+    let (down, up) = bounds(object, pods);
+    (down.unwrap_or(0) + up.unwrap_or(0)).max(1).min(pods.max(1))
+}
+
 /// 'at most 5 of 20 at once' by the rolling update's bounds, as the Deployment controller
 /// rounds them (surge up, unavailable down).
 pub fn at_once(object: &Value, pods: u32) -> String {
@@ -103,20 +140,26 @@ pub fn at_once(object: &Value, pods: u32) -> String {
     if strategy["type"] == "Recreate" {
         return "all at once, with nothing to serve in between (Recreate)".to_owned();
     }
+    match bounds(object, pods) {
+        (None, None) => "one at a time".to_owned(),
+        (down, _) => {
+            let most = wave(object, pods);
+            let down = down.unwrap_or(0);
+            let share = (down * 100).checked_div(pods).unwrap_or(0);
+            format!("at most {most} of {pods} at once, {down} unavailable ({share} % of the capacity)")
+        }
+    }
+}
+
+/// The most that may be unavailable, and the most that may be there beyond those that are wanted.
+fn bounds(object: &Value, pods: u32) -> (Option<u32>, Option<u32>) {
+    let strategy = &object["spec"]["strategy"];
     let bounds = if strategy.is_object() {
         &strategy["rollingUpdate"]
     } else {
         &object["spec"]["updateStrategy"]["rollingUpdate"]
     };
-    let unavailable = share(&bounds["maxUnavailable"], pods, false);
-    let surge = share(&bounds["maxSurge"], pods, true);
-    match (unavailable, surge) {
-        (None, None) => "one at a time".to_owned(),
-        (down, up) => {
-            let most = (down.unwrap_or(0) + up.unwrap_or(0)).max(1).min(pods.max(1));
-            format!("at most {most} of {pods} at once, {} unavailable", down.unwrap_or(0))
-        }
-    }
+    (share(&bounds["maxUnavailable"], pods, false), share(&bounds["maxSurge"], pods, true))
 }
 
 fn share(bound: &Value, of: u32, up: bool) -> Option<u32> {
@@ -155,8 +198,14 @@ mod tests {
     #[test]
     fn bounds_are_rounded_as_the_controller_does() {
         let object = |surge: Value, down: Value| json!({"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": down}}}});
-        assert_eq!(at_once(&object(json!("25%"), json!("25%")), 6), "at most 3 of 6 at once, 1 unavailable");
-        assert_eq!(at_once(&object(json!(1), json!(0)), 6), "at most 1 of 6 at once, 0 unavailable");
+        assert_eq!(
+            at_once(&object(json!("25%"), json!("25%")), 6),
+            "at most 3 of 6 at once, 1 unavailable (16 % of the capacity)"
+        );
+        assert_eq!(
+            at_once(&object(json!(1), json!(0)), 6),
+            "at most 1 of 6 at once, 0 unavailable (0 % of the capacity)"
+        );
         assert_eq!(
             at_once(&json!({"spec": {"updateStrategy": {"type": "RollingUpdate"}}}), 4),
             "one at a time"

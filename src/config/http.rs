@@ -146,7 +146,7 @@ fn plain_header(doc: &Doc<'_>, name: String, value: At<String>) -> Option<(Strin
 }
 
 /// `{ file = … }`, `{ env = … }` or `{ command = […] }`.
-fn read_secret(s: &mut Section<'_, '_>, base: &super::load::Base) -> Option<SecretSource> {
+pub fn read_secret(s: &mut Section<'_, '_>, base: &super::load::Base) -> Option<SecretSource> {
     let file = s.string("file").map(|at| SecretSource::File(base.path(&at.value)));
     let env = s.string("env").map(|at| SecretSource::Env(at.value));
     let command = s.strings("command");

@@ -1,5 +1,6 @@
 //! `midwatch.toml`: what can't be found out. Everything is optional.
 
+mod cache;
 mod commands;
 mod error;
 mod guardrails;
@@ -21,6 +22,7 @@ pub use crate::model::backup::BackupExpectation;
 use crate::model::command::{CommandSpec, ManifestSpec};
 use crate::model::objective::Objective;
 use crate::model::signal::SignalId;
+pub use cache::{CacheKind, CachePlace, CacheSpec, CacheUrl, PlaceRef, Via};
 pub use error::{ConfigError, Problem, place};
 pub use guardrails::{Guardrails, Limits};
 pub use http::{HttpAccess, ServiceRef};
@@ -47,6 +49,8 @@ pub struct Config {
     pub backups: Vec<BackupExpectation>,
     pub backup_records: Vec<RecordSource>,
     pub probes: Vec<ProbeSpec>,
+    /// Empty: found in the cluster.
+    pub caches: Vec<CacheSpec>,
     pub guardrails: Guardrails,
     /// Where the audit log is; None: in the user's state directory.
     pub audit: Option<PathBuf>,
@@ -118,6 +122,7 @@ impl Default for Config {
             backups: Vec::new(),
             backup_records: Vec::new(),
             probes: Vec::new(),
+            caches: Vec::new(),
             guardrails: Guardrails::default(),
             audit: None,
             commands: Vec::new(),

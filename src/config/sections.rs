@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
+use super::cache::read_caches;
 use super::http::{ServiceRef, read_access, read_url};
 use super::load::Base;
 use super::reader::{At, Entry, Section, suggestion};
@@ -46,6 +47,7 @@ pub fn read(s: &mut Section<'_, '_>, base: &Base) -> Config {
         guardrails: s.section("guardrails", |s| guardrails::read(s, &commands)).unwrap_or_default(),
         audit: s.section("audit", |s| s.string("path").map(|at| base.path(&at.value))).flatten(),
         commands,
+        caches: named(s, "cache", |s| read_caches(s, base)),
         manifests: commands::read_manifests(s, base),
         contacts: s.sections("contact", read_contact).into_iter().flatten().collect(),
         origins: BTreeMap::new(),
@@ -244,6 +246,17 @@ pub(super) fn distinct(s: &Section<'_, '_>, what: &str, names: &[At<String>]) {
             s.doc.problem(&at.span, format!("a second {what} of the name '{}'", at.value), None);
         }
     }
+}
+
+/// What `read` reads, each with a name of its own.
+fn named<'d, 't, T>(
+    s: &mut Section<'d, 't>,
+    what: &str,
+    read: impl FnOnce(&mut Section<'d, 't>) -> Vec<(At<String>, T)>,
+) -> Vec<T> {
+    let (names, all): (Vec<_>, Vec<_>) = read(s).into_iter().unzip();
+    distinct(s, what, &names);
+    all
 }
 
 fn read_backups(s: &mut Section<'_, '_>) -> Vec<BackupExpectation> {

@@ -7,7 +7,7 @@ use toml::Value;
 
 use super::secret::SecretSource;
 use super::units::{show_duration, show_value};
-use super::{Config, HttpAccess, RecordSource};
+use super::{CachePlace, Config, HttpAccess, RecordSource};
 
 /// Writes lines `key = value  # from`.
 pub(super) struct Writer<'c> {
@@ -186,6 +186,24 @@ fn backups(w: &mut Writer<'_>) {
     }
 }
 
+fn caches(w: &mut Writer<'_>) {
+    for (i, cache) in w.config.caches.iter().enumerate() {
+        w.header("[[cache]]", format!("cache[{i}]"));
+        w.line("name", cache.name.clone());
+        w.line("kind", cache.kind.noun());
+        match &cache.place {
+            CachePlace::Url(url) => w.line("url", url.to_string()),
+            CachePlace::Service(place) => w.line("service", place.to_string()),
+            CachePlace::Pod(place) => w.line("pod", place.to_string()),
+        }
+        w.line("via", cache.via.noun());
+        w.set("username", cache.username.clone());
+        w.set("password", cache.password.as_ref().map(secret));
+        w.line("database", i64::from(cache.database));
+        w.set("ca_file", cache.ca_file.as_ref().map(|path| path.display().to_string()));
+    }
+}
+
 fn rest(w: &mut Writer<'_>) {
     for (i, probe) in w.config.probes.iter().enumerate() {
         w.header("[[probe]]", format!("probe[{i}]"));
@@ -194,6 +212,7 @@ fn rest(w: &mut Writer<'_>) {
         w.line("every", show_duration(probe.every));
         access(w, &probe.http);
     }
+    caches(w);
     super::guardrails::show(w);
     w.header("[audit]", "audit".into());
     let path = w.config.audit.as_ref().map(|path| path.display().to_string());

@@ -86,6 +86,7 @@ commands! {
     Suspend Global "suspend" "suspend to the shell";
     Actions Global "actions" "all actions, and why some can't be done now";
     Undo Global "undo" "undo what was done";
+    GoOn Global "go-on" "do what an operation that is stuck needs";
     Operations Global "operations" "what was done, and how it stands";
     Up List "up" "up";
     Down List "down" "down";

@@ -51,6 +51,7 @@ kinds! {
     VeleroSchedule "schedule.velero.io" "schedules" "velero.io" "v1";
     VeleroBackup "backup.velero.io" "backups" "velero.io" "v1";
     Alert "alert" "" "" "";
+    Cache "cache" "" "" "";
 }
 
 /// What an action is done to. The UID binds it: another object of the same name is another.
@@ -113,6 +114,7 @@ actions! {
     Autoscale "autoscale" "Autoscale" [Deployment StatefulSet] "change an autoscaler's bounds, or create one";
     Switch "switch" "Switch" [Service] "switch a service to the other colour (blue-green)";
     Canary "canary" "Canary" [Deployment] "shift weight between two workloads by their replicas";
+    FlushCache "flush-cache" "Flush" [Cache] "flush a cache: all of a database, or keys by a pattern";
     BackUp "back-up" "Back up" [CronJob VeleroSchedule] "run a backup now";
     Suspend "suspend-cronjob" "Suspend" [CronJob] "suspend a CronJob's schedule";
     Unsuspend "resume-cronjob" "Resume schedule" [CronJob] "let a suspended CronJob run again";
@@ -125,7 +127,9 @@ actions! {
 impl ActionId {
     /// Whether there are kinds among its own that no feed tells of.
     pub fn is_looked_for(self) -> bool {
-        self.kinds().iter().any(|k| matches!(k, ObjectKind::Service | ObjectKind::ReplicaSet))
+        self.kinds()
+            .iter()
+            .any(|k| matches!(k, ObjectKind::Service | ObjectKind::ReplicaSet | ObjectKind::Cache))
     }
 }
 
@@ -222,6 +226,8 @@ pub struct Preview {
     pub after: BTreeMap<String, String>,
     pub change: Vec<Difference>,
     pub touches: Clean,
+    /// How long it should take, where that can be told.
+    pub lasts: Clean,
     /// How it can be undone, or that it can't.
     pub undo: Clean,
     /// The request that undoes it, through the same dialog.
@@ -231,6 +237,8 @@ pub struct Preview {
     /// What has to be typed, for a high risk.
     pub type_name: Option<Clean>,
     pub reason_required: bool,
+    /// It can only be asked for: somebody else has to approve it first.
+    pub approval_missing: bool,
 }
 
 impl Preview {
@@ -256,6 +264,8 @@ pub enum Progress {
     Acting,
     /// The server has taken it; what is seen of it so far.
     Watching(Clean),
+    /// The same, and it does not go on without another action.
+    Stuck(Clean, Box<Request>),
     /// Seen to have come about.
     Done(Clean),
     /// Not done, or seen to have failed, and why.
@@ -288,6 +298,8 @@ pub enum Confirmed {
     Started(String),
     /// Something has moved since it was shown: what, and the plan as it would be now.
     Changed(Clean, Box<Preview>),
+    /// Not done: somebody else has been asked to approve it, and how they do.
+    Asked(Clean),
     /// Not done.
     Refused(super::Failure),
 }

@@ -82,10 +82,13 @@ impl Engine {
                 let names = sources::session::namespaces(&*session?).await;
                 Some(Msg::Namespaces { epoch, names })
             }),
-            Effect::ListSubjects { epoch, action } => self.ask(move |session| async move {
-                let found = crate::actions::subjects::find(&*session?, action).await;
-                Some(Msg::Subjects { epoch, action, found })
-            }),
+            Effect::ListSubjects { epoch, action } => {
+                let config = self.config.clone();
+                self.ask(move |session| async move {
+                    let found = crate::actions::subjects::find(&*session?, &config, action).await;
+                    Some(Msg::Subjects { epoch, action, found })
+                });
+            }
             Effect::Stop { operation } => self.gateway.stop(&operation),
             Effect::Plan { dialog, request } => self.plan(dialog, request),
             Effect::Arm { dialog } => {

@@ -4,6 +4,7 @@
 //! it holds no state that the screen depends on, and never waits for the screen.
 
 pub mod alertmanager;
+pub mod cache;
 pub mod discover;
 pub mod http;
 pub mod kubernetes;

@@ -10,6 +10,7 @@ use crate::model::action::{ActionId, ObjectKind, Preview, Progress, Question, Re
 use crate::model::alert::Alert;
 use crate::model::workload::{Workload, WorkloadKind};
 use crate::model::{Clean, Failure, Key};
+use crate::ui::human;
 
 /// A dialog is read and answered within this time, or it closes.
 pub const DIALOG_LASTS: SignedDuration = SignedDuration::from_secs(60);
@@ -42,6 +43,8 @@ pub enum Stage {
         question: Question,
         field: Box<TextArea<'static>>,
         chosen: usize,
+        /// The number that the guideline suggests.
+        advised: Option<u32>,
     },
     Shown(Box<Shown>),
     /// Under way to the gateway.
@@ -122,6 +125,8 @@ pub struct Operation {
     pub errors_before: Option<f64>,
     /// What became of the error ratio afterwards.
     pub effect: Option<String>,
+    /// What it takes for it to go on.
+    pub next: Option<Request>,
     /// The server took it, or may have.
     pub was_sent: bool,
     /// It was undone by another.
@@ -245,6 +250,18 @@ impl State {
         let pod = self.selected_pod()?;
         let owner = pod.owner.as_ref()?;
         self.workload(owner.kind, &Key { namespace: pod.namespace.clone(), name: owner.name.clone() })
+    }
+
+    /// '14 of 20 pods are ready; the service takes 1,240 req/s now'.
+    pub fn serving(&self, subject: &Subject) -> Option<String> {
+        let row = self.derived.pods.workloads.iter().find(|r| {
+            r.key.name == subject.name
+                && r.key.namespace == subject.namespace
+                && r.kind.noun() == subject.kind.noun()
+        })?;
+        let traffic = super::measures::traffic(self);
+        let traffic = traffic.map(|t| format!("; the service takes {} req/s now", human::count(t)));
+        Some(format!("{} of {} pods are ready{}", row.ready, row.wanted, traffic.unwrap_or_default()))
     }
 
     /// Who has taken the alert, while that lasts.

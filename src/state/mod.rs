@@ -5,6 +5,7 @@ pub mod actions;
 pub mod changes;
 pub mod derived;
 pub mod known;
+pub mod load;
 pub mod log;
 pub mod measures;
 pub mod pods;
@@ -72,6 +73,8 @@ pub struct State {
     pub epoch: u32,
     pub connection: Connection,
     pub known: Known,
+    /// How busy each workload has been.
+    pub loads: load::Loads,
     pub derived: Derived,
     /// Signals that health probes stand in for, where there is no Prometheus.
     pub probed: BTreeMap<SignalId, Signal>,
@@ -98,6 +101,7 @@ impl State {
             epoch: 0,
             connection: Connection::Opening,
             known: Known::default(),
+            loads: load::Loads::new(),
             derived: Derived::default(),
             probed: BTreeMap::new(),
             dirty: Dirty { pods: true, rest: true },
@@ -116,6 +120,7 @@ impl State {
         let dirty = std::mem::take(&mut self.dirty);
         if dirty.pods {
             self.derived.pods = pods::derive(self);
+            self.loads = load::observe(self);
         }
         if dirty.pods || dirty.rest {
             self.probed = probed::derive(self);

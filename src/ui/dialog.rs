@@ -180,6 +180,10 @@ fn plan(paint: &Paint<'_>, dialog: &Dialog, shown: &Shown, width: usize) -> Vec<
     }
     lines.extend(difference(paint, &preview.change));
     lines.extend(named(paint, "touches", &preview.touches, width));
+    if !preview.lasts.is_empty() {
+        lines.extend(named(paint, "lasts", &preview.lasts, width));
+    }
+    lines.extend(paint.state.serving(&preview.subject).iter().flat_map(|s| named(paint, "serves", s, width)));
     lines.extend(named(paint, "undo", &preview.undo, width));
     lines.push(Line::default());
     let first = preview.blocked();
@@ -257,10 +261,14 @@ fn buttons(paint: &mut Paint<'_>, area: Rect, dialog: &Dialog, shown: &Shown) {
         Span::styled(format!("[ {label} ]"), style)
     };
     let left = shown.left(paint.state.now).as_secs();
+    let title = match shown.preview.approval_missing {
+        true => "Ask for approval",
+        false => dialog.request.action.title(),
+    };
     let line = Line::from(vec![
         button("Cancel", shown.focus == Focus::Cancel, true),
         Span::raw("   "),
-        button(dialog.request.action.title(), shown.focus == Focus::Act, ready),
+        button(title, shown.focus == Focus::Act, ready),
         paint.span(format!("   {left} s left "), Role::Dim),
     ]);
     let hint = match (&dialog.hint, shown.preview.blocked()) {

@@ -14,6 +14,7 @@ use crate::state::actions::Operation;
 fn health(operation: &Operation) -> Health {
     match &operation.progress {
         Progress::Acting | Progress::Watching(_) => Health::Progress,
+        Progress::Stuck(..) => Health::Warning,
         Progress::Done(_) => Health::Ok,
         Progress::Failed(_) => Health::Critical,
         Progress::Unknown(_) => Health::Unknown,
@@ -24,6 +25,7 @@ fn words(operation: &Operation) -> &str {
     match &operation.progress {
         Progress::Acting => "the request is on its way",
         Progress::Watching(words)
+        | Progress::Stuck(words, _)
         | Progress::Done(words)
         | Progress::Failed(words)
         | Progress::Unknown(words) => words,
@@ -58,8 +60,12 @@ pub fn strip(paint: &mut Paint<'_>, body: Rect) -> Rect {
     spans.extend(errors(paint, newest).map(|text| paint.span(format!("  {text}"), Role::Text)));
     let count = state.shown_operations().count();
     let key = state.settings.keymap.keys(Command::Operations).into_iter().next().unwrap_or_default();
-    let more =
-        if count == 1 { format!(" {key} to see ") } else { format!(" {count} operations, {key} to see ") };
+    let go_on = state.settings.keymap.keys(Command::GoOn).into_iter().next().unwrap_or_default();
+    let more = match (newest.next.is_some(), count) {
+        (true, _) => format!(" {go_on} to do that, {key} to see "),
+        (false, 1) => format!(" {key} to see "),
+        (false, count) => format!(" {count} operations, {key} to see "),
+    };
     let more = Line::from(paint.span(more, Role::Dim));
     let room = usize::from(at.width).saturating_sub(more.width());
     paint.line(Rect { width: u16::try_from(room).unwrap_or(at.width), ..at }, 0, Line::from(spans));

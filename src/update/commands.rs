@@ -49,6 +49,7 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         C::Act(action) => return dialog::ask_for(state, action),
         C::Actions => return ask(state, ChoiceKind::Actions),
         C::Undo => return dialog::undo(state),
+        C::GoOn => return dialog::go_on(state),
         C::Operations => state.view.pages.push(Page::Operations { scroll: 0 }),
         C::Messages => state.view.pages.push(Page::Messages { scroll: 0 }),
         C::Redraw => return vec![Effect::Repaint],

@@ -65,6 +65,17 @@ pub fn undo(state: &mut State) -> Vec<Effect> {
     }
 }
 
+/// What the newest operation that is stuck needs.
+pub fn go_on(state: &mut State) -> Vec<Effect> {
+    match state.operations.iter().rev().find_map(|o| o.next.clone()) {
+        Some(next) => request(state, next),
+        None => {
+            state.notice(Health::Warning, "go on: no operation is stuck");
+            Vec::new()
+        }
+    }
+}
+
 /// Opens the dialog with answers that are known already.
 pub fn request(state: &mut State, request: Request) -> Vec<Effect> {
     state.dialogs += 1;
@@ -83,8 +94,22 @@ fn current(state: &mut State, id: u64) -> Option<&mut Dialog> {
     }
 }
 
-pub fn planned(state: &mut State, id: u64, planned: Result<Planned, Failure>) -> Vec<Effect> {
+/// What the guideline says of a workload's size stands with the question.
+fn advise(state: &State, id: u64, planned: &mut Result<Planned, Failure>) -> Option<u32> {
+    let Some(Overlay::Dialog(dialog)) = &state.view.overlay else { return None };
+    let Ok(Planned::Ask(Question::Number { now, hint, .. })) = planned else { return None };
+    if dialog.id != id || dialog.request.action != ActionId::Scale {
+        return None;
+    }
+    let suggestion = state.suggestion(&dialog.request.subject, *now)?;
+    let before = if hint.is_empty() { String::new() } else { format!("{hint}; ") };
+    *hint = Clean::new(&format!("{before}{} (tab takes it)", suggestion.words));
+    Some(suggestion.replicas)
+}
+
+pub fn planned(state: &mut State, id: u64, mut planned: Result<Planned, Failure>) -> Vec<Effect> {
     let now = state.now;
+    let advised = advise(state, id, &mut planned);
     let Some(dialog) = current(state, id) else {
         // It was left while the plan was made: the plan is left, too.
         return match planned {
@@ -99,7 +124,8 @@ pub fn planned(state: &mut State, id: u64, planned: Result<Planned, Failure>) ->
                 Question::Text { now, .. } => (now.clone(), 0),
                 Question::Pick { chosen, .. } => (String::new(), *chosen),
             };
-            dialog.stage = Stage::Asking { question, field: Box::new(line_field(&text)), chosen };
+            let field = Box::new(line_field(&text));
+            dialog.stage = Stage::Asking { question, field, chosen, advised };
         }
         Ok(Planned::Preview(preview)) => show(dialog, *preview, now),
         Err(failure) => dialog.stage = Stage::Failed(failure),
@@ -143,6 +169,7 @@ pub fn confirmed(state: &mut State, id: u64, answer: Confirmed) {
                 ended: None,
                 errors_before,
                 effect: None,
+                next: None,
                 was_sent: false,
                 undone: false,
             });
@@ -156,6 +183,10 @@ pub fn confirmed(state: &mut State, id: u64, answer: Confirmed) {
                 dialog.id = id;
                 show(dialog, *preview, now);
             }
+        }
+        Confirmed::Asked(next) => {
+            state.view.overlay = None;
+            state.notice(Health::Warning, format!("not done, an approval was asked for: {next}"));
         }
         Confirmed::Refused(failure) => dialog.stage = Stage::Failed(failure),
     }
@@ -176,6 +207,7 @@ pub fn recovered(state: &mut State, left: Recovered) {
         ended: None,
         errors_before: None,
         effect: None,
+        next: None,
         was_sent: false,
         undone: false,
     });
@@ -185,8 +217,11 @@ pub fn progress(state: &mut State, id: &str, progress: Progress) {
     let now = state.now;
     let Some(operation) = state.operations.iter_mut().find(|o| o.id == id) else { return };
     let over = progress.is_over() && operation.ended.is_none();
-    operation.was_sent |=
-        matches!(progress, Progress::Watching(_) | Progress::Done(_) | Progress::Unknown(_));
+    operation.was_sent |= !matches!(progress, Progress::Acting | Progress::Failed(_));
+    operation.next = match &progress {
+        Progress::Stuck(_, next) => Some((**next).clone()),
+        _ => None,
+    };
     operation.progress = progress;
     if !over {
         return;
@@ -195,7 +230,9 @@ pub fn progress(state: &mut State, id: &str, progress: Progress) {
     let (health, words) = match &operation.progress {
         Progress::Done(words) => (Health::Ok, words),
         Progress::Failed(words) => (Health::Critical, words),
-        Progress::Unknown(words) | Progress::Watching(words) => (Health::Unknown, words),
+        Progress::Unknown(words) | Progress::Watching(words) | Progress::Stuck(words, _) => {
+            (Health::Unknown, words)
+        }
         Progress::Acting => return,
     };
     let text = format!("{}: {words}", operation.title);
@@ -300,7 +337,7 @@ fn leave(state: &mut State) -> Vec<Effect> {
 
 fn asking(state: &mut State, chord: Chord) -> Vec<Effect> {
     let Some(Overlay::Dialog(dialog)) = &mut state.view.overlay else { return Vec::new() };
-    let Stage::Asking { question, field, chosen } = &mut dialog.stage else { return Vec::new() };
+    let Stage::Asking { question, field, chosen, advised } = &mut dialog.stage else { return Vec::new() };
     if chord.code == Code::Enter {
         let (key, answer) = match question {
             Question::Number { key, .. } | Question::Text { key, .. } => {
@@ -317,6 +354,11 @@ fn asking(state: &mut State, chord: Chord) -> Vec<Effect> {
     }
     match question {
         Question::Number { .. } => match chord.code {
+            Code::Tab => {
+                if let Some(n) = advised {
+                    **field = line_field(&n.to_string());
+                }
+            }
             Code::Up | Code::Char('+' | 'k') => nudge(field, 1),
             Code::Down | Code::Char('-' | 'j') => nudge(field, -1),
             Code::Char(c) if !c.is_ascii_digit() && !chord.ctrl => {}

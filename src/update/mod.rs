@@ -215,6 +215,7 @@ fn enter(state: &mut State, target: crate::model::scope::Target) -> Vec<Effect> 
         ..Default::default()
     };
     state.known = Default::default();
+    state.loads = Default::default();
     state.connection = Connection::Opening;
     state.entered = state.now;
     state.view.pages.clear();

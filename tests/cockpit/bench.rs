@@ -65,6 +65,13 @@ impl Bench {
         reply.json().await.unwrap()
     }
 
+    pub async fn patch(&self, path: &str, merge: Value) {
+        let url = format!("{}{path}", self.sim.kube_url());
+        let request = self.client.patch(url).header("content-type", "application/strategic-merge-patch+json");
+        let reply = request.body(merge.to_string()).send().await.unwrap();
+        assert!(reply.status().is_success(), "{}", reply.text().await.unwrap());
+    }
+
     pub async fn subject(&self, kind: ObjectKind, name: &str) -> Subject {
         let namespace = if kind == ObjectKind::VeleroSchedule { "velero" } else { "shop" };
         let uid = match kind {
@@ -104,15 +111,24 @@ impl Bench {
 
     /// Confirms a plan as its dialog asks for it, and follows it to its end.
     pub async fn confirm(&mut self, preview: &Preview) -> Came {
+        self.begin(preview);
+        self.until_over().await
+    }
+
+    pub fn begin(&self, preview: &Preview) {
         let typed_name = preview.type_name.as_ref().map(ToString::to_string).unwrap_or_default();
         let given = Given { typed_name, reason: "a test".into() };
         let confirming = self.gateway.clone().confirm(self.session.clone(), 1, preview.plan.clone(), given);
         tokio::spawn(confirming);
-        self.until_over().await
     }
 
     /// Lets simulated time pass until an operation is over.
     pub async fn until_over(&mut self) -> Came {
+        self.until(|progress| progress.is_over()).await
+    }
+
+    /// Lets simulated time pass until an operation is so.
+    pub async fn until(&mut self, is: impl Fn(&Progress) -> bool) -> Came {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             assert!(tokio::time::Instant::now() < deadline, "it did not end");
@@ -120,7 +136,7 @@ impl Bench {
                 Ok(Some(Msg::Confirmed { answer, .. })) if !matches!(*answer, Confirmed::Started(_)) => {
                     return Came::Not(*answer);
                 }
-                Ok(Some(Msg::Operation { progress, .. })) if progress.is_over() => {
+                Ok(Some(Msg::Operation { progress, .. })) if is(&progress) => {
                     return Came::Over(progress);
                 }
                 Ok(Some(_)) => {}
@@ -212,8 +228,11 @@ pub fn request(action: ActionId, subject: Subject, answers: &[(&str, &str)]) -> 
     Request { action, subject, answers }
 }
 
+/// An action, what it is done to (of a pod: its app), and what is answered.
+type Line = (ActionId, ObjectKind, &'static str, &'static [(&'static str, &'static str)]);
+
 /// Every action there is, with a subject that it can be done to, each in a cluster of its own.
-pub const EVERY: &[(ActionId, ObjectKind, &str, &[(&str, &str)])] = &[
+pub const EVERY: &[Line] = &[
     (ActionId::Scale, ObjectKind::Deployment, "worker", &[("replicas", "8")]),
     (ActionId::Restart, ObjectKind::Deployment, "worker", &[]),
     (ActionId::RollBack, ObjectKind::Deployment, "api", &[("revision", "16")]),

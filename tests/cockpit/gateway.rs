@@ -205,3 +205,43 @@ async fn killed(line: usize) {
         assert_eq!(bench.phases().last(), Some(&Phase::Outcome), "{told}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statefulset_that_waits_for_its_broken_pod_says_which_to_delete() {
+    use midwatch::model::action::ObjectKind;
+    let mut bench = Bench::over(crate::support::stage("calm").await, Config::default(), false).await;
+    let cache = "/apis/apps/v1/namespaces/shop/statefulsets/cache";
+    let bad = serde_json::json!({"spec": {"template": {"spec": {"containers":
+        [{"name": "redis", "image": "registry.example.com/shop/nothing:missing"}]}}}});
+    let name = bench.object(cache).await["spec"]["template"]["spec"]["containers"][0]["name"].clone();
+    let mut bad = bad;
+    bad["spec"]["template"]["spec"]["containers"][0]["name"] = name;
+    bench.patch(cache, bad).await;
+    for _ in 0..24 {
+        bench.sim.advance(std::time::Duration::from_secs(5)).await;
+    }
+    let subject = bench.subject(ObjectKind::StatefulSet, "cache").await;
+    let back = crate::bench::request(ActionId::RollBack, subject, &[]);
+    let Ok(Planned::Ask(midwatch::model::action::Question::Pick { options, chosen, .. })) =
+        bench.plan(&back).await
+    else {
+        panic!("it has revisions");
+    };
+    let mut back = back;
+    back.answers.insert("revision".into(), options[chosen].value.clone());
+    let preview = bench.preview(&back).await;
+    assert!(preview.checks.iter().any(|c| c.about.as_str() == "stuck pod"), "{:?}", preview.checks);
+    bench.begin(&preview);
+    let stuck = bench.until(|p| matches!(p, Progress::Stuck(..)) || p.is_over()).await;
+    let Came::Over(Progress::Stuck(words, next)) = stuck else { panic!("{stuck:?}") };
+    assert!(words.contains("waits for cache-3, which is broken and of the old revision"), "{words}");
+    let deletion = bench.preview(&next).await;
+    bench.begin(&deletion);
+    // Two operations run now: the deletion is over first.
+    for _ in 0..2 {
+        let over = bench.until_over().await;
+        assert!(matches!(over, Came::Over(Progress::Done(_))), "{over:?}");
+    }
+    let object = bench.object(cache).await;
+    assert_eq!(object["status"]["readyReplicas"], 4);
+}

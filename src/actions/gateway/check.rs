@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::approval::{Approval, Standing, standing};
 use super::guardrails::Rules;
 use super::{act, review};
 use crate::actions::Plan;
@@ -16,20 +17,57 @@ pub struct Checked {
     request: Request,
     preview: Preview,
     at: Timestamp,
+    consent: Consent,
 }
 
-/// Checks a plan that was made at `at`.
+/// Whether somebody else has to consent, and has.
+pub enum Consent {
+    NotNeeded,
+    /// Why it is needed.
+    Missing(String),
+    Given(Approval),
+}
+
+/// The line of the dialog on an approval that is needed.
+async fn consent(
+    needed: Option<String>,
+    session: &Session,
+    plan: &Plan,
+    now: Timestamp,
+) -> (Consent, Option<Check>) {
+    let Some(why) = needed else { return (Consent::NotNeeded, None) };
+    let about = "approval";
+    let time = |t: Timestamp| t.strftime("%H:%M:%SZ").to_string();
+    match standing(session, plan, now).await {
+        Standing::Given(approval) => {
+            let words = format!("{why}: approved by {} until {}", approval.by, time(approval.until));
+            (Consent::Given(approval), Some(Check::ok(about, &words)))
+        }
+        Standing::Asked(until) => {
+            let words = format!("{why}: asked for until {}, nobody has approved it yet", time(until));
+            (Consent::Missing(why), Some(Check::warning(about, &words)))
+        }
+        Standing::None => {
+            let words = format!("{why}: another user has to approve it");
+            (Consent::Missing(why), Some(Check::warning(about, &words)))
+        }
+        Standing::Unknown(what) => {
+            let words = format!("{why}, and whether somebody has approved it can't be seen: {what}");
+            (Consent::Missing(why), Some(Check::blocks(about, &words)))
+        }
+    }
+}
+
+/// Checks a plan that was made at `at`; approvals are those of `now`.
 pub async fn check(
     plan: Plan,
     request: Request,
     session: &Session,
     rules: &Rules<'_>,
-    at: Timestamp,
+    (at, now): (Timestamp, Timestamp),
 ) -> Checked {
     let ruling = rules.of(&plan, &session.scope);
     let mut checks = ruling.checks;
-    let unapproved = ruling.approval.map(|why| format!("{why}: it would have to be approved"));
-    checks.extend(unapproved.map(|words| Check::blocks("approval", &words)));
     for write in &plan.writes {
         let allowed = review::may(session, write).await;
         let denied = allowed.as_ref().is_some_and(|c| c.verdict == Verdict::Blocks);
@@ -47,6 +85,8 @@ pub async fn check(
             true
         }
     });
+    let (consent, line) = consent(ruling.approval, session, &plan, now).await;
+    checks.extend(line);
     checks.extend(plan.checks.iter().cloned());
     checks.sort_by_key(|c| std::cmp::Reverse(c.verdict == Verdict::Blocks));
     let preview = Preview {
@@ -60,13 +100,15 @@ pub async fn check(
         after: plan.after.clone(),
         change: plan.change.clone(),
         touches: Clean::new(&plan.touches),
+        lasts: Clean::new(&plan.lasts),
         undo: Clean::new(&plan.undo),
         back: plan.back.clone(),
         checks,
         type_name: (plan.high_risk || ruling.type_name).then(|| plan.subject.name.clone()),
         reason_required: ruling.reason_required,
+        approval_missing: matches!(consent, Consent::Missing(_)),
     };
-    Checked { plan, request, preview, at }
+    Checked { plan, request, preview, at, consent }
 }
 
 impl Checked {
@@ -76,6 +118,10 @@ impl Checked {
 
     pub fn into_plan(self) -> Plan {
         self.plan
+    }
+
+    pub fn consent(&self) -> &Consent {
+        &self.consent
     }
 
     pub fn request(&self) -> &Request {

@@ -26,7 +26,7 @@ pub struct Ruling {
     pub type_name: bool,
     pub reason_required: bool,
     pub read_only: bool,
-    /// Why an approval is needed, and by which rule.
+    /// Why somebody else has to consent, by which rule.
     pub approval: Option<String>,
 }
 

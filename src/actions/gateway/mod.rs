@@ -5,6 +5,7 @@
 //! recorded that was not confirmed, and a plan is used up by its confirmation.
 
 mod act;
+mod approval;
 mod check;
 mod confirm;
 mod guardrails;
@@ -31,8 +32,10 @@ use crate::model::action::{Confirmed as Answer, Planned, Preview, Progress, Reco
 use crate::model::{Clean, Failure, FailureKind};
 use crate::msg::Msg;
 use crate::sources::Session;
+pub use approval::OpenPlan;
 use check::Checked;
 pub use confirm::Given;
+use confirm::Not;
 use record::Scribe;
 
 /// How often what was done is looked at, and for how long a lost answer is looked for.
@@ -160,15 +163,47 @@ impl Gateway {
             scribe.note(session, &shown, Phase::Refused, &format!("not done: {moved}")).await;
             return Err(Answer::Changed(Clean::new(&moved), Box::new(self.show(session, again).await)));
         }
-        let confirmed = match again.confirm(given) {
+        let confirmed = match again.confirm(session, given).await {
             Ok(confirmed) => confirmed,
-            Err(refusal) => {
-                let (checked, why) = *refusal;
-                scribe.note(session, &checked, Phase::Refused, &why).await;
-                return Err(Answer::Refused(refused(&why)));
+            Err(not) => {
+                let (checked, why) = *not;
+                return Err(self.not_confirmed(session, &checked, why).await);
             }
         };
         scribe.record(session, confirmed).await.map_err(|error| Answer::Refused(unrecorded(&error)))
+    }
+
+    async fn not_confirmed(&self, session: &Session, checked: &Checked, why: Not) -> Answer {
+        let (scribe, now) = (&self.inner.scribe, self.inner.clock.now());
+        match why {
+            Not::Refused(why) => {
+                scribe.note(session, checked, Phase::Refused, &why).await;
+                Answer::Refused(refused(&why))
+            }
+            Not::NeedsApproval(why) => match approval::ask(session, scribe, checked, &why, now).await {
+                Ok(next) => Answer::Asked(Clean::new(&next)),
+                Err(failure) => Answer::Refused(failure),
+            },
+        }
+    }
+
+    /// The plans of a namespace that wait for an approval.
+    ///
+    /// # Errors
+    /// As the API server has it.
+    pub async fn open_plans(&self, session: &Session, namespace: &str) -> Result<Vec<OpenPlan>, Failure> {
+        approval::open_plans(session, namespace, self.inner.clock.now()).await
+    }
+
+    /// Consents to somebody else's plan.
+    ///
+    /// # Errors
+    /// When it is one's own, nothing may be changed from here, or it can't be written.
+    pub async fn approve(&self, session: &Session, plan: &OpenPlan) -> Result<(), Failure> {
+        if self.inner.read_only {
+            return Err(refused("read-only: nothing can be approved from here"));
+        }
+        approval::approve(session, &self.inner.scribe, plan, self.inner.clock.now()).await
     }
 
     /// The dialog was left.
@@ -259,7 +294,8 @@ impl Gateway {
                     running: self.inner.running().len(),
                     at: self.inner.clock.now(),
                 };
-                Ok(Ok(check::check(plan, request.clone(), session, &rules, at).await))
+                let times = (at, self.inner.clock.now());
+                Ok(Ok(check::check(plan, request.clone(), session, &rules, times).await))
             }
         }
     }
@@ -293,7 +329,6 @@ impl Recovered {
 pub(super) struct Told {
     operation: String,
     out: mpsc::Sender<Msg>,
-    #[expect(dead_code, reason = "for writes that take long and can be stopped")]
     pub stop: CancellationToken,
 }
 

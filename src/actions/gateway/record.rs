@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::approval::OpenPlan;
 use super::check::Checked;
 use super::confirm::Confirmed;
 use super::review;
@@ -44,13 +45,44 @@ impl Scribe {
     /// Writes the intent to the disk before it is acted upon.
     pub async fn record(&self, session: &Session, confirmed: Confirmed) -> Result<Recorded, String> {
         let mut entry = self.entry(session, confirmed.checked(), Phase::Confirmed, "");
+        entry.approver = confirmed.approver().to_owned();
         entry.reason = confirmed.reason().to_owned();
         let n = self.count.fetch_add(1, Ordering::Relaxed);
         entry.operation = format!("{}-{}-{n}", self.clock.now().as_millisecond(), std::process::id());
         entry.task = confirmed.checked().plan().task();
         self.append(session, entry.clone()).await?;
-        let (checked, _) = confirmed.into_parts();
-        Ok(Recorded { plan: checked.into_plan(), entry })
+        Ok(Recorded { plan: confirmed.into_plan(), entry })
+    }
+
+    /// Writes what becomes of an approval by this user.
+    pub async fn approve(
+        &self,
+        session: &Session,
+        plan: &OpenPlan,
+        phase: Phase,
+        words: &str,
+    ) -> Result<(), String> {
+        let entry = Entry {
+            phase,
+            action: "approve".to_owned(),
+            target: Target {
+                cluster: session.scope.cluster.to_string(),
+                context: session.scope.context.to_string(),
+                namespace: plan.namespace.clone(),
+                kind: "plan".to_owned(),
+                name: plan.title.to_string(),
+                uid: String::new(),
+            },
+            operation: format!("approve-{}-{}", plan.hash, std::process::id()),
+            plan: plan.hash.clone(),
+            before: BTreeMap::new(),
+            after: BTreeMap::new(),
+            reason: String::new(),
+            approver: String::new(),
+            words: words.to_owned(),
+            task: serde_json::Value::Null,
+        };
+        self.append(session, entry).await
     }
 
     /// Notes what became of a plan that was not carried out, as well as can be.

@@ -10,10 +10,11 @@ use super::record::later;
 use super::review::happened;
 use super::{Hand, Task};
 use crate::actions::plan::KubeWrite;
+use crate::actions::reader::list_in;
 use crate::actions::{Expect, Reader, Write};
 use crate::journal::{Entry, Phase};
 use crate::model::Clean;
-use crate::model::action::{ObjectKind, Progress};
+use crate::model::action::{ActionId, ObjectKind, Progress, Request, Subject};
 use crate::model::workload::Rollout;
 use crate::sources::kubernetes::api;
 use crate::sources::kubernetes::trouble::Trouble;
@@ -24,6 +25,8 @@ pub struct Acted {
     entry: Entry,
     /// The generations that the writes made; 0 where the answer does not say.
     generations: Vec<i64>,
+    /// What it has come to, where that was seen already.
+    seen: Option<(fn(Clean) -> Progress, String)>,
 }
 
 /// The end of an operation, to be recorded and shown.
@@ -47,6 +50,8 @@ impl Ended {
 }
 
 enum Seen {
+    /// Nothing moves until something else is done.
+    Stuck(String, Box<Request>),
     Done(String),
     Failed(String),
     NotYet(String),
@@ -57,14 +62,22 @@ impl Acted {
     pub fn new(task: Task, entry: Entry, answers: &[Value]) -> Self {
         // That of `/scale` counts for its object.
         let generations = answers.iter().map(|a| a["metadata"]["generation"].as_i64().unwrap_or(0)).collect();
-        Self { task, entry, generations }
+        Self { task, entry, generations, seen: None }
+    }
+
+    /// What is over already.
+    pub fn seen(task: Task, entry: Entry, progress: fn(Clean) -> Progress, words: String) -> Self {
+        Self { task, entry, generations: Vec::new(), seen: Some((progress, words)) }
     }
 
     pub fn entry(&self) -> Entry {
         self.entry.clone()
     }
 
-    pub async fn watch(self, hand: &Hand<'_>) -> Ended {
+    pub async fn watch(mut self, hand: &Hand<'_>) -> Ended {
+        if let Some((progress, words)) = self.seen.take() {
+            return self.end(progress, &words);
+        }
         let start = Instant::now();
         let deadline = start + Duration::from_secs(self.task.deadline_s);
         let mut last = String::new();
@@ -78,6 +91,16 @@ impl Acted {
                 }
                 Seen::NotYet(words) if Instant::now() >= deadline => {
                     return self.end(Progress::Failed, &format!("not complete after {elapsed}: {words}"));
+                }
+                Seen::Stuck(words, _) if Instant::now() >= deadline => {
+                    return self.end(Progress::Failed, &format!("not complete after {elapsed}: {words}"));
+                }
+                Seen::Stuck(words, next) => {
+                    let words = format!("{words}, {elapsed}");
+                    if words != last {
+                        hand.told.tell(Progress::Stuck(Clean::new(&words), next)).await;
+                        last = words;
+                    }
                 }
                 Seen::NotYet(words) => {
                     let words = format!("{words}, {elapsed}");
@@ -107,6 +130,7 @@ impl Acted {
             let generation = self.generations.get(at).copied().unwrap_or(0);
             match look_at(hand, write, self.task.expect, generation).await {
                 Seen::Failed(words) => return Seen::Failed(words),
+                Seen::Stuck(words, next) => return Seen::Stuck(words, next),
                 Seen::Done(words) => done.push(words),
                 Seen::NotYet(words) => waiting.push(words),
             }
@@ -132,7 +156,10 @@ async fn look_at(hand: &Hand<'_>, write: &KubeWrite, expect: Expect, generation:
             Expect::Gone => Seen::NotYet("ending".to_owned()),
             Expect::Job => job(&object),
             Expect::Backup => velero(&object),
-            Expect::Rollout | Expect::Accepted => rollout(hand, write, &object, generation),
+            Expect::Rollout | Expect::Accepted => match rollout(hand, write, &object, generation) {
+                Seen::NotYet(words) => stuck(hand, write, &object).await.unwrap_or(Seen::NotYet(words)),
+                seen => seen,
+            },
         },
         Err(Trouble::Status(refusal)) if refusal.code == 404 => gone(),
         Err(trouble) => Seen::NotYet(format!("can't be seen now ({})", happened(&trouble))),
@@ -172,6 +199,46 @@ fn rollout(hand: &Hand<'_>, write: &KubeWrite, object: &Value, generation: i64) 
             ))
         }
     }
+}
+
+/// A StatefulSet under OrderedReady waits for its broken pod for ever, though that pod is of a
+/// revision that is not wanted any more: it goes on once the pod is deleted
+/// (kubernetes.io/docs, 'Forced rollback').
+async fn stuck(hand: &Hand<'_>, write: &KubeWrite, object: &Value) -> Option<Seen> {
+    let ordered = object["spec"]["podManagementPolicy"] != "Parallel";
+    let wanted = object["status"]["updateRevision"].as_str()?;
+    if write.resource.plural != ObjectKind::StatefulSet.plural() || !ordered {
+        return None;
+    }
+    let pods = list_in(hand.session, "", "pods", Some(&write.namespace)).await.ok()?;
+    let uid = &object["metadata"]["uid"];
+    let owned = |p: &&Value| {
+        p["metadata"]["ownerReferences"].as_array().is_some_and(|all| all.iter().any(|o| o["uid"] == *uid))
+    };
+    let is_ready = |p: &Value| {
+        let all = p["status"]["conditions"].as_array();
+        all.is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
+    };
+    let broken = pods.iter().filter(owned).find(|p| {
+        let revision = &p["metadata"]["labels"]["controller-revision-hash"];
+        !is_ready(p) && *revision != wanted && p["metadata"]["deletionTimestamp"].is_null() && is_broken(p)
+    })?;
+    let text = |k: &str| Clean::new(broken["metadata"][k].as_str().unwrap_or_default());
+    let subject =
+        Subject { kind: ObjectKind::Pod, namespace: text("namespace"), name: text("name"), uid: text("uid") };
+    let words = format!("waits for {}, which is broken and of the old revision: delete it", subject.name);
+    let request = Request { action: ActionId::DeletePod, subject, answers: Default::default() };
+    Some(Seen::Stuck(words, Box::new(request)))
+}
+
+/// It does not come up by itself: it waits for something, or ends again and again.
+fn is_broken(pod: &Value) -> bool {
+    let containers = pod["status"]["containerStatuses"].as_array();
+    let reason = |c: &Value| c["state"]["waiting"]["reason"].as_str().unwrap_or_default().to_owned();
+    containers.into_iter().flatten().any(|c| {
+        let failed = c["state"]["terminated"]["exitCode"].as_i64().is_some_and(|code| code != 0);
+        failed || !matches!(reason(c).as_str(), "" | "ContainerCreating" | "PodInitializing")
+    })
 }
 
 /// A ReplicaSet has no rollout: as many as are wanted, and all of them ready.

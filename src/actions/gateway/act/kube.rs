@@ -34,6 +34,14 @@ pub async fn dry_run(session: &Session, write: &KubeWrite) -> Check {
     }
 }
 
+/// Sends a write of the gateway's own, such as an approval's, once.
+///
+/// # Errors
+/// As the API server has it, or that no answer came.
+pub async fn once(session: &Session, write: &KubeWrite) -> Result<Value, Trouble> {
+    request(session, write, false, DRY_RUN_WITHIN).await
+}
+
 /// Sends it, once.
 pub async fn send(hand: &Hand<'_>, write: &KubeWrite) -> Sent {
     match request(hand.session, write, false, hand.pace.answer_within).await {

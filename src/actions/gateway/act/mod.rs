@@ -2,13 +2,15 @@
 //! lost answer is looked up, never repeated; what follows on a write that failed is not sent.
 
 mod alertmanager;
-mod kube;
+mod cache;
+pub mod kube;
 
 use super::record::{Recorded, later};
 use super::watch::{Acted, Ended};
 use super::{Hand, Task};
 use crate::actions::Write;
 use crate::journal::{Entry, Phase};
+use crate::model::Clean;
 use crate::model::action::{Check, Progress};
 use crate::sources::Session;
 
@@ -16,6 +18,8 @@ use crate::sources::Session;
 pub enum Sent {
     /// Taken, with the answer.
     Taken(serde_json::Value),
+    /// Seen to its end while it was sent: what it came to, and in words.
+    Seen(fn(Clean) -> Progress, String),
     /// For certain nothing was done, and why.
     Refused(String),
     /// It may have happened or not.
@@ -55,7 +59,8 @@ pub struct Lost {
 pub async fn dry_run(session: &Session, write: &Write) -> Option<Check> {
     match write {
         Write::Kube(write) => Some(kube::dry_run(session, write).await),
-        Write::Silence(_) => None,
+        // What the cache says of it is among the action's own checks.
+        Write::Silence(_) | Write::Flush(_) => None,
     }
 }
 
@@ -63,6 +68,7 @@ async fn send(hand: &Hand<'_>, write: &Write) -> Sent {
     match write {
         Write::Kube(write) => kube::send(hand, write).await,
         Write::Silence(write) => alertmanager::send(hand, write).await,
+        Write::Flush(write) => cache::send(hand, write).await,
     }
 }
 
@@ -70,6 +76,8 @@ async fn find(hand: &Hand<'_>, write: &Write) -> Found {
     match write {
         Write::Kube(write) => kube::find(hand.session, write).await,
         Write::Silence(write) => alertmanager::find(hand, write).await,
+        // Keys that are not there tell nothing of who has taken them away.
+        Write::Flush(_) => Found::Unseen,
     }
 }
 
@@ -82,6 +90,10 @@ impl Recorded {
         for (at, write) in task.writes.iter().enumerate() {
             match send(hand, write).await {
                 Sent::Taken(answer) => answers.push(answer),
+                Sent::Seen(progress, words) => {
+                    let entry = later(&entry, Phase::Acted, write.taken_by());
+                    return Act::Taken(Acted::seen(task, entry, progress, words));
+                }
                 Sent::Refused(why) if at == 0 => {
                     let words = format!("refused, nothing was done: {why}");
                     let entry = later(&entry, Phase::Refused, &words);
