@@ -117,8 +117,8 @@ async fn run(cli: Cli) -> Result<u8> {
             examine(&global, stage.as_ref()).await
         }
         Some(Command::Audit { what }) => {
-            let directory =
-                journal::default_directory().ok_or_else(|| eyre!("there is no home directory"))?;
+            let directory = audit_directory(&Config::load(global.config.as_deref())?)
+                .ok_or_else(|| eyre!("there is no home directory"))?;
             let said = midwatch::audit::run(&what, &directory, Timestamp::now())?;
             std::io::stdout().write_all(said.text.as_bytes()).wrap_err("could not write")?;
             Ok(if said.findings { FINDINGS } else { FINE })
@@ -135,12 +135,17 @@ async fn run(cli: Cli) -> Result<u8> {
 
 /// The audit log, or why nothing can be recorded and so nothing be done. What is practised on a
 /// simulated cluster is not in it.
-fn journal(stage: Option<&Stage>) -> Result<Journal, String> {
+fn journal(stage: Option<&Stage>, config: &Config) -> Result<Journal, String> {
     let directory = match stage {
         Some(stage) => stage.directory.path().join("audit"),
-        None => journal::default_directory().ok_or("there is no home directory for the audit log")?,
+        None => audit_directory(config).ok_or("there is no home directory for the audit log")?,
     };
     Journal::open(directory).map_err(|e| e.to_string())
+}
+
+/// Where the configuration has the audit log, else in the user's state directory, where there is a home.
+fn audit_directory(config: &Config) -> Option<PathBuf> {
+    config.audit.clone().or_else(journal::default_directory)
 }
 
 /// What was under way when a midwatch ended before it had seen the outcome.
@@ -238,7 +243,7 @@ async fn cockpit(global: &Global, stage: Option<&Stage>) -> Result<u8> {
     let capabilities = capabilities::detect();
     let size = crossterm::terminal::size().unwrap_or((80, 24));
     let mut state = setup::state(&global, config, &capabilities, clock.now(), size);
-    let journal = journal(stage);
+    let journal = journal(stage, &state.settings.config);
     for text in left_behind(&journal) {
         state.notice(Health::Warning, text);
     }

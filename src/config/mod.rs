@@ -3,6 +3,7 @@
 mod cache;
 mod commands;
 mod error;
+mod guardrails;
 mod http;
 mod init;
 mod load;
@@ -23,6 +24,7 @@ use crate::model::objective::Objective;
 use crate::model::signal::SignalId;
 pub use cache::{CacheKind, CachePlace, CacheSpec, CacheUrl, PlaceRef, Via};
 pub use error::{ConfigError, Problem, place};
+pub use guardrails::{Guardrails, Limits};
 pub use http::{HttpAccess, ServiceRef};
 pub use init::{Findings, init_text};
 
@@ -50,6 +52,8 @@ pub struct Config {
     /// Empty: found in the cluster.
     pub caches: Vec<CacheSpec>,
     pub guardrails: Guardrails,
+    /// Where the audit log is; None: in the user's state directory.
+    pub audit: Option<PathBuf>,
     /// The team's own, `[[action]]`.
     pub commands: Vec<CommandSpec>,
     pub manifests: Vec<ManifestSpec>,
@@ -95,16 +99,6 @@ pub struct ProbeSpec {
     pub http: HttpAccess,
 }
 
-/// Enforced by the gateway of the actions.
-#[derive(Clone, Debug, Default)]
-pub struct Guardrails {
-    pub protected: Vec<String>,
-    pub min_replicas: Option<u32>,
-    pub max_replicas: Option<u32>,
-    pub deny: Vec<String>,
-    pub require_reason: bool,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
     pub name: String,
@@ -130,6 +124,7 @@ impl Default for Config {
             probes: Vec::new(),
             caches: Vec::new(),
             guardrails: Guardrails::default(),
+            audit: None,
             commands: Vec::new(),
             manifests: Vec::new(),
             contacts: Vec::new(),

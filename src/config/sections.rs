@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::cache::read_caches;
-use super::commands;
 use super::http::{ServiceRef, read_access, read_url};
 use super::load::Base;
 use super::reader::{At, Entry, Section, suggestion};
 use super::units::{parse_duration, parse_value, show_duration, show_value};
 use super::{
-    Alertmanager, BackupExpectation, Config, Contact, Guardrails, HttpAccess, ProbeSpec, Prometheus,
-    RecordSource,
+    Alertmanager, BackupExpectation, Config, Contact, HttpAccess, ProbeSpec, Prometheus, RecordSource,
 };
+use super::{commands, guardrails};
 use crate::model::objective::{Better, Objective};
 use crate::model::signal::SignalId;
 
@@ -26,6 +25,8 @@ const PROBE_EVERY: SignedDuration = SignedDuration::from_secs(15);
 
 pub fn read(s: &mut Section<'_, '_>, base: &Base) -> Config {
     let defaults = Config::default();
+    // The guardrails name them.
+    let commands = commands::read(s, base);
     let value = |at: Option<At<String>>| at.map(|at| at.value);
     Config {
         path: None,
@@ -43,9 +44,10 @@ pub fn read(s: &mut Section<'_, '_>, base: &Base) -> Config {
         backups: read_backups(s),
         backup_records: read_records(s, base),
         probes: read_probes(s, base),
+        guardrails: s.section("guardrails", |s| guardrails::read(s, &commands)).unwrap_or_default(),
+        audit: s.section("audit", |s| s.string("path").map(|at| base.path(&at.value))).flatten(),
+        commands,
         caches: named(s, "cache", |s| read_caches(s, base)),
-        guardrails: s.section("guardrails", read_guardrails).unwrap_or_default(),
-        commands: commands::read(s, base),
         manifests: commands::read_manifests(s, base),
         contacts: s.sections("contact", read_contact).into_iter().flatten().collect(),
         origins: BTreeMap::new(),
@@ -319,24 +321,6 @@ fn read_probes(s: &mut Section<'_, '_>, base: &Base) -> Vec<ProbeSpec> {
     let (names, probes): (Vec<_>, Vec<_>) = read.into_iter().flatten().unzip();
     distinct(s, "probe", &names);
     probes
-}
-
-fn read_guardrails(s: &mut Section<'_, '_>) -> Guardrails {
-    let list = |written: Vec<At<String>>| written.into_iter().map(|at| at.value).collect();
-    let (min, max) = (s.count("min_replicas"), s.count("max_replicas"));
-    if let (Some(min), Some(max)) = (&min, &max)
-        && max.value < min.value
-    {
-        let what = format!("'max_replicas' ({}) is below 'min_replicas' ({})", max.value, min.value);
-        s.doc.problem(&max.span, what, None);
-    }
-    Guardrails {
-        protected: list(s.strings("protected")),
-        min_replicas: min.map(|at| at.value),
-        max_replicas: max.map(|at| at.value),
-        deny: list(s.strings("deny")),
-        require_reason: s.boolean("require_reason").is_some_and(|at| at.value),
-    }
 }
 
 fn read_contact(s: &mut Section<'_, '_>) -> Option<Contact> {

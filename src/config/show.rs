@@ -213,13 +213,10 @@ fn rest(w: &mut Writer<'_>) {
         access(w, &probe.http);
     }
     caches(w);
-    let guardrails = &w.config.guardrails;
-    w.header("[guardrails]", "guardrails".into());
-    w.line("protected", guardrails.protected.clone());
-    w.set("min_replicas", guardrails.min_replicas.map(i64::from));
-    w.set("max_replicas", guardrails.max_replicas.map(i64::from));
-    w.line("deny", guardrails.deny.clone());
-    w.line("require_reason", guardrails.require_reason);
+    super::guardrails::show(w);
+    w.header("[audit]", "audit".into());
+    let path = w.config.audit.as_ref().map(|path| path.display().to_string());
+    w.optional("path", path, "in the user's state directory");
     super::commands::show(w);
     for (i, contact) in w.config.contacts.iter().enumerate() {
         w.header("[[contact]]", format!("contact[{i}]"));
@@ -229,7 +226,7 @@ fn rest(w: &mut Writer<'_>) {
 }
 
 /// Bare where TOML allows it.
-fn toml_key(key: &str) -> String {
+pub(super) fn toml_key(key: &str) -> String {
     let bare = key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') && !key.is_empty();
     if bare { key.to_owned() } else { Value::from(key).to_string() }
 }

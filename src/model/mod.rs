@@ -17,6 +17,7 @@ pub mod log;
 pub mod nearest;
 pub mod objective;
 pub mod pod;
+pub mod quiet;
 pub mod scope;
 pub mod signal;
 pub mod text;

@@ -160,7 +160,7 @@ impl State {
         if self.settings.read_only {
             return Some("read-only".to_owned());
         }
-        if self.settings.config.guardrails.deny.iter().any(|d| d == name) {
+        if self.settings.config.guardrails.denies(&self.scope, name) {
             return Some("denied by the guardrails".to_owned());
         }
         if self.scope.cluster.is_empty() {

@@ -25,7 +25,7 @@ async fn stage() -> Bench {
     let options = sim::Options { scenario, seed: 7, speed: 0.0, pods: None, origin: origin() };
     let sim = sim::start(options).await.unwrap();
     let mut config = Config::default();
-    config.guardrails.max_replicas = Some(7);
+    config.guardrails.everywhere.max_replicas = Some(7);
     Bench::over(sim, config, false).await
 }
 

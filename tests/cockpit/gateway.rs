@@ -66,7 +66,7 @@ async fn there_and_back(line: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn read_only_sends_only_questions_whatever_is_asked_for() {
     let mut config = Config::default();
-    config.guardrails.require_reason = true;
+    config.guardrails.everywhere.require_reason = true;
     let mut bench = Bench::furnished(config, true).await;
     let before = bench.acts();
     for (line, (action, ..)) in EVERY.iter().enumerate() {

@@ -104,7 +104,7 @@ pub async fn check(
         undo: Clean::new(&plan.undo),
         back: plan.back.clone(),
         checks,
-        type_name: (plan.high_risk || ruling.protected).then(|| plan.subject.name.clone()),
+        type_name: (plan.high_risk || ruling.type_name).then(|| plan.subject.name.clone()),
         reason_required: ruling.reason_required,
         approval_missing: matches!(consent, Consent::Missing(_)),
     };

@@ -288,7 +288,12 @@ impl Gateway {
             Err(Stop::Ask(question)) => Ok(Err(question)),
             Err(Stop::Failed(failure)) => Err(failure),
             Ok(plan) => {
-                let rules = guardrails::Rules { config: &self.inner.config, read_only: self.inner.read_only };
+                let rules = guardrails::Rules {
+                    config: &self.inner.config,
+                    read_only: self.inner.read_only,
+                    running: self.inner.running().len(),
+                    at: self.inner.clock.now(),
+                };
                 let times = (at, self.inner.clock.now());
                 Ok(Ok(check::check(plan, request.clone(), session, &rules, times).await))
             }
