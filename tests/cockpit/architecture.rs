@@ -137,3 +137,16 @@ fn files_stay_readable() {
         sources().iter().filter(|(_, code)| !code.starts_with("//!")).map(|(name, _)| name.clone()).collect();
     assert_eq!(silent, Vec::<String>::new(), "files that do not say why they exist");
 }
+
+#[test]
+fn only_the_gateway_orders_a_cache_about() {
+    let found: Vec<String> = offenders(&[""], &[".order("])
+        .into_iter()
+        // The link's own questions go the same way, after a look whether they are questions.
+        .filter(|o| !o.starts_with("sources/cache/link.rs"))
+        .collect();
+    assert!(
+        !found.is_empty() && found.iter().all(|o| o.starts_with("actions/gateway/act/cache.rs")),
+        "{found:?}"
+    );
+}
