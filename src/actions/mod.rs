@@ -8,6 +8,7 @@ mod ask;
 mod autoscale;
 mod back_up;
 mod canary;
+mod command;
 mod delete_pod;
 mod evict;
 mod flush;
@@ -70,5 +71,6 @@ pub async fn plan(read: &Reader<'_>, request: &Request) -> Result<Plan, Stop> {
         ActionId::Expire => silence::expire(read, subject, answers).await,
         ActionId::Acknowledge => acknowledge::plan(read, subject, answers).await,
         ActionId::Release => acknowledge::release(read, subject).await,
+        ActionId::Command => command::plan(read, subject, answers).await,
     }
 }

@@ -167,6 +167,16 @@ pub fn pieces(argument: &str) -> Vec<Piece> {
     pieces
 }
 
+/// As a shell would have it, for reading.
+pub fn quoted(argument: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&b);
+    if !argument.is_empty() && argument.bytes().all(is_plain) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    }
+}
+
 /// Whether it can name a command or a parameter: a letter, then letters, digits, '-' and '_'.
 pub fn is_name(text: &str) -> bool {
     text.len() <= 63

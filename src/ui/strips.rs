@@ -208,6 +208,9 @@ fn shown(state: &State) -> Vec<(Vec<Command>, &'static str)> {
             vec![(vec![C::Back], "back"), (vec![C::Logs], "whole log"), (vec![C::NextContainer], "container")]
         }
         Some(Page::Operations { .. }) => vec![(vec![C::Back], "back"), (vec![C::Undo], "undo")],
+        Some(Page::Output { .. }) => {
+            vec![(vec![C::Back], "back"), (vec![C::Stop], "stop it"), (vec![C::Output], "older output")]
+        }
         Some(Page::Messages { .. }) => vec![(vec![C::Back], "back")],
         Some(Page::Panel(_)) => vec![(vec![C::Back], "back")],
         None => vec![(vec![C::FocusNext], "next panel"), (vec![C::Open], "zoom")],

@@ -3,6 +3,7 @@
 
 mod alertmanager;
 mod cache;
+mod command;
 pub mod kube;
 
 use super::record::{Recorded, later};
@@ -60,7 +61,7 @@ pub async fn dry_run(session: &Session, write: &Write) -> Option<Check> {
     match write {
         Write::Kube(write) => Some(kube::dry_run(session, write).await),
         // What the cache says of it is among the action's own checks.
-        Write::Silence(_) | Write::Flush(_) => None,
+        Write::Silence(_) | Write::Flush(_) | Write::Run(_) => None,
     }
 }
 
@@ -69,6 +70,7 @@ async fn send(hand: &Hand<'_>, write: &Write) -> Sent {
         Write::Kube(write) => kube::send(hand, write).await,
         Write::Silence(write) => alertmanager::send(hand, write).await,
         Write::Flush(write) => cache::send(hand, write).await,
+        Write::Run(run) => command::send(hand, run).await,
     }
 }
 
@@ -76,8 +78,9 @@ async fn find(hand: &Hand<'_>, write: &Write) -> Found {
     match write {
         Write::Kube(write) => kube::find(hand.session, write).await,
         Write::Silence(write) => alertmanager::find(hand, write).await,
-        // Keys that are not there tell nothing of who has taken them away.
-        Write::Flush(_) => Found::Unseen,
+        // Keys that are not there tell nothing of who has taken them away, and what a command does is
+        // not known to us.
+        Write::Flush(_) | Write::Run(_) => Found::Unseen,
     }
 }
 
