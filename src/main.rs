@@ -363,8 +363,8 @@ async fn approve(global: &Global, plan: Option<&str>, name: Option<&str>) -> Res
         .await
         .map_err(|f| eyre!("{}: {}; {}", f.tried, f.happened, f.next))?;
     let read_only = global.read_only || config.read_only;
-    let journal = journal(None, &config);
-    let said = midwatch::approve::run(&session, config, read_only, journal, plan, name).await?;
+    let log = journal(None, &config);
+    let said = midwatch::approve::run(&session, config, read_only, log, plan, name).await?;
     std::io::stdout().write_all(said.as_bytes()).wrap_err("could not write")?;
     Ok(FINE)
 }

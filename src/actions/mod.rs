@@ -4,6 +4,7 @@
 //! confirmed, and recorded.
 
 mod acknowledge;
+mod apply;
 mod ask;
 mod autoscale;
 mod back_up;
@@ -71,6 +72,7 @@ pub async fn plan(read: &Reader<'_>, request: &Request) -> Result<Plan, Stop> {
         ActionId::Expire => silence::expire(read, subject, answers).await,
         ActionId::Acknowledge => acknowledge::plan(read, subject, answers).await,
         ActionId::Release => acknowledge::release(read, subject).await,
+        ActionId::Apply => apply::plan(read, subject).await,
         ActionId::Command => command::plan(read, subject, answers).await,
     }
 }

@@ -51,6 +51,7 @@ kinds! {
     VeleroSchedule "schedule.velero.io" "schedules" "velero.io" "v1";
     VeleroBackup "backup.velero.io" "backups" "velero.io" "v1";
     Alert "alert" "" "" "";
+    Manifest "manifest" "" "" "";
     Cache "cache" "" "" "";
     Command "command" "" "" "";
 }
@@ -123,6 +124,7 @@ actions! {
     Expire "expire-silence" "Expire silence" [Alert] "end a silence before its time";
     Acknowledge "acknowledge" "Acknowledge" [Alert] "acknowledge an alert: who has it, until when";
     Release "release" "Release" [Alert] "give an acknowledgement back";
+    Apply "apply" "Apply" [Manifest] "apply a manifest of the configuration";
     Command "run-command" "Run" [Command] "run a command of your own";
 }
 

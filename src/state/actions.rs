@@ -152,7 +152,8 @@ impl State {
         let workloads = rows.filter_map(|row| subject_of(self.workload(row.kind, &row.key)?));
         let alerts = self.derived.alerts.iter().map(|a| alert_subject(a));
         let commands = self.settings.config.commands.iter().map(command_subject);
-        workloads.chain(self.backup_subjects()).chain(alerts).chain(commands).filter(wanted).collect()
+        let all = workloads.chain(self.backup_subjects()).chain(alerts).chain(self.manifests());
+        all.chain(commands).filter(wanted).collect()
     }
 
     /// Whether the cursor stands on something that the action can be done to.
@@ -181,8 +182,19 @@ impl State {
         Some(match action.kinds() {
             [ObjectKind::Pod] => "select a pod first (1, enter)".to_owned(),
             [ObjectKind::Alert] => "no alert is firing".to_owned(),
-            [ObjectKind::Command] => "the configuration has no [[action]]".to_owned(),
+            [ObjectKind::Manifest] => "the configuration names no [[manifest]]".to_owned(),
+            [ObjectKind::Command] => "the configuration names no [[action]]".to_owned(),
             _ => format!("no {kinds} is known here"),
+        })
+    }
+
+    /// The manifests that the configuration names.
+    fn manifests(&self) -> impl Iterator<Item = Subject> {
+        self.settings.config.manifests.iter().map(|m| Subject {
+            kind: ObjectKind::Manifest,
+            namespace: self.scope.namespace.clone().unwrap_or_default(),
+            name: Clean::new(&m.name),
+            uid: Clean::default(),
         })
     }
 

@@ -12,6 +12,7 @@ use midwatch::journal::{Journal, Phase, Record};
 use midwatch::model::action::{
     ActionId, Confirmed, ObjectKind, Planned, Preview, Progress, Request, Subject,
 };
+use midwatch::model::command::ManifestSpec;
 use midwatch::model::scope::Target;
 use midwatch::model::{Clean, Failure};
 use midwatch::msg::Msg;
@@ -21,6 +22,15 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::support::{PATIENCE, stage};
+
+/// What a team's maintenance mode may look like.
+const MAINTENANCE: &str = "apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web-config
+data:
+  MAINTENANCE: \"on\"
+";
 
 pub struct Bench {
     pub sim: Sim,
@@ -39,10 +49,13 @@ pub enum Came {
 }
 
 impl Bench {
-    pub async fn over(sim: Sim, config: Config, read_only: bool) -> Self {
+    pub async fn over(sim: Sim, mut config: Config, read_only: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let kubeconfig = directory.path().join("kubeconfig");
         std::fs::write(&kubeconfig, sim.kubeconfig_yaml()).unwrap();
+        let (name, file) = ("maintenance".to_owned(), directory.path().join("maintenance.yaml"));
+        std::fs::write(&file, MAINTENANCE).unwrap();
+        config.manifests.push(ManifestSpec { name, title: None, file });
         let target = Target { kubeconfig: Some(kubeconfig), ..Target::default() };
         let session = Arc::new(midwatch::sources::session::connect(&target).await.unwrap());
         let (out, messages) = mpsc::channel(256);
@@ -76,6 +89,7 @@ impl Bench {
         let namespace = if kind == ObjectKind::VeleroSchedule { "velero" } else { "shop" };
         let uid = match kind {
             ObjectKind::Alert => self.fingerprint(name).await,
+            ObjectKind::Manifest | ObjectKind::Cache => String::new(),
             _ => {
                 let object = self.object(&path(kind, namespace, name)).await;
                 object["metadata"]["uid"].as_str().unwrap_or_else(|| panic!("{name}: {object}")).to_owned()
@@ -120,6 +134,12 @@ impl Bench {
         let given = Given { typed_name, reason: "a test".into() };
         let confirming = self.gateway.clone().confirm(self.session.clone(), 1, preview.plan.clone(), given);
         tokio::spawn(confirming);
+    }
+
+    /// The next word of the gateway.
+    pub async fn heard(&mut self) -> Msg {
+        let heard = tokio::time::timeout(PATIENCE, self.messages.recv()).await;
+        heard.expect("the gateway says nothing").expect("the gateway is gone")
     }
 
     /// Lets simulated time pass until an operation is over.
@@ -249,6 +269,7 @@ pub const EVERY: &[Line] = &[
     (ActionId::Autoscale, ObjectKind::Deployment, "worker", &[("min", "4"), ("max", "12"), ("cpu", "70")]),
     (ActionId::Switch, ObjectKind::Service, "front", &[("to", "color=green")]),
     (ActionId::Canary, ObjectKind::Deployment, "front-green", &[("stable", "front-blue"), ("percent", "75")]),
+    (ActionId::FlushCache, ObjectKind::Cache, "cache", &[("what", "all")]),
     (ActionId::BackUp, ObjectKind::CronJob, "backup-full", &[]),
     (ActionId::Suspend, ObjectKind::CronJob, "backup-full", &[]),
     (ActionId::Unsuspend, ObjectKind::CronJob, "suspended", &[]),
@@ -261,6 +282,7 @@ pub const EVERY: &[Line] = &[
     (ActionId::Expire, ObjectKind::Alert, "PodCrashLooping", &[]),
     (ActionId::Acknowledge, ObjectKind::Alert, "HighErrorRate", &[("for", "30m")]),
     (ActionId::Release, ObjectKind::Alert, "PodCrashLooping", &[]),
+    (ActionId::Apply, ObjectKind::Manifest, "maintenance", &[]),
 ];
 
 impl Bench {

@@ -55,6 +55,11 @@ const TABLE: &[(ActionId, &str, &str)] = &[
         "/apis/batch/v1/namespaces/shop/jobs/JOB",
     ),
     (
+        ActionId::Apply,
+        "apply --server-side --field-manager=midwatch -f FILE",
+        "/api/v1/namespaces/shop/configmaps/web-config",
+    ),
+    (
         ActionId::Suspend,
         "patch cronjob backup-full -p {\"spec\":{\"suspend\":true}}",
         "/apis/batch/v1/namespaces/shop/cronjobs/backup-full",
@@ -129,7 +134,8 @@ async fn each_action_leaves_the_object_as_kubectl_would() {
         let named = |text: &str| text.replace("JOB", &job).replace("POD", &pod);
         let before = comparable(theirs.object(&named(path)).await);
         ours.confirm(&preview).await;
-        run_kubectl(&theirs, &format!("-n shop {}", named(args)));
+        let file = theirs.directory.path().join("maintenance.yaml").display().to_string();
+        run_kubectl(&theirs, &format!("-n shop {}", named(args).replace("FILE", &file)));
         for _ in 0..12 {
             theirs.sim.advance(std::time::Duration::from_secs(5)).await;
         }

@@ -36,6 +36,8 @@ pub struct Master {
     pub reach: Reach,
     /// The process: another after each start. None where it may not be asked.
     pub run_id: Option<String>,
+    /// How often it was flushed before; None where that is not told, or nothing to go by.
+    pub flushes: Option<u64>,
     /// The pod's UID; empty outside of the cluster.
     pub pod_uid: String,
 }
@@ -73,13 +75,16 @@ pub async fn plan(read: &Reader<'_>, subject: &Subject, answers: &Answers) -> Re
         kind: cache.kind,
         database: cache.database,
         pattern,
-        masters: masters.iter().map(|(i, s)| master(i, s)).collect(),
+        masters: Vec::new(),
     };
+    let whole = write.pattern.is_none();
+    let masters: Vec<Master> = masters.iter().map(|(i, s)| master(i, s, whole)).collect();
+    let write = FlushWrite { masters, ..write };
     let mut checks = checks::of(&cache, &seen, write.pattern.is_some());
     if let Some(pattern) = &write.pattern {
         checks.push(checks::sample(client, &write, &login, pattern).await);
     }
-    let how = masters.first().map(|(i, _)| i.reach.how()).unwrap_or_default();
+    let how = write.masters.first().map(|m| m.reach.how()).unwrap_or_default();
     let (what, words) = (write.what(), write.words());
     Ok(Plan {
         touches: format!(
@@ -93,8 +98,13 @@ pub async fn plan(read: &Reader<'_>, subject: &Subject, answers: &Answers) -> Re
     })
 }
 
-fn master(instance: &Instance, seen: &Inspected) -> Master {
-    Master { reach: instance.reach.clone(), run_id: seen.run_id.clone(), pod_uid: instance.uid.clone() }
+fn master(instance: &Instance, seen: &Inspected, whole: bool) -> Master {
+    Master {
+        reach: instance.reach.clone(),
+        run_id: seen.run_id.clone(),
+        flushes: seen.flushes.filter(|_| whole),
+        pod_uid: instance.uid.clone(),
+    }
 }
 
 /// The pattern, or none for everything.
@@ -179,7 +189,7 @@ mod tests {
             kind: CacheKind::Redis,
             database: 2,
             pattern: Some("a:*".into()),
-            masters: vec![Master { reach, run_id: Some("7f".into()), pod_uid: "u".into() }],
+            masters: vec![Master { reach, run_id: Some("7f".into()), flushes: None, pod_uid: "u".into() }],
         };
         assert_eq!(write.words(), "flush keys like 'a:*' of database 2 on cache-0:6379");
         let json = serde_json::to_string(&write).unwrap();

@@ -360,6 +360,11 @@ impl Inner {
     }
 }
 
+/// What came instead of an answer, in one line.
+pub(super) fn words_of(trouble: &crate::sources::kubernetes::trouble::Trouble) -> String {
+    review::happened(trouble)
+}
+
 /// Who the API server says we are; empty where it does not say.
 pub(super) async fn user(session: &Session) -> String {
     session.user_or_ask(async || review::user(session).await).await.to_owned()

@@ -19,6 +19,9 @@ use crate::model::workload::Rollout;
 use crate::sources::kubernetes::api;
 use crate::sources::kubernetes::trouble::Trouble;
 
+/// The kind of end: done, failed, or not known.
+pub type Outcome = fn(Clean) -> Progress;
+
 /// What the server has taken, to be watched.
 pub struct Acted {
     task: Task,
@@ -26,7 +29,7 @@ pub struct Acted {
     /// The generations that the writes made; 0 where the answer does not say.
     generations: Vec<i64>,
     /// What it has come to, where that was seen already.
-    seen: Option<(fn(Clean) -> Progress, String)>,
+    seen: Option<(Outcome, String)>,
 }
 
 /// The end of an operation, to be recorded and shown.
@@ -36,7 +39,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    pub fn new(entry: Entry, progress: fn(Clean) -> Progress, words: &str) -> Self {
+    pub fn new(entry: Entry, progress: Outcome, words: &str) -> Self {
         Self { entry, progress: progress(Clean::new(words)) }
     }
 
@@ -66,7 +69,7 @@ impl Acted {
     }
 
     /// What is over already.
-    pub fn seen(task: Task, entry: Entry, progress: fn(Clean) -> Progress, words: String) -> Self {
+    pub fn seen(task: Task, entry: Entry, progress: Outcome, words: String) -> Self {
         Self { task, entry, generations: Vec::new(), seen: Some((progress, words)) }
     }
 
@@ -114,7 +117,7 @@ impl Acted {
         }
     }
 
-    fn end(self, made: fn(Clean) -> Progress, words: &str) -> Ended {
+    fn end(self, made: Outcome, words: &str) -> Ended {
         Ended::new(later(&self.entry, Phase::Outcome, words), made, words)
     }
 

@@ -25,6 +25,8 @@ const SECTIONS: [&str; 11] = [
     "cluster",
     "keyspace",
 ];
+/// Told only when it is asked for by name.
+const NAMED_ONLY: [&str; 1] = ["commandstats"];
 /// What of a pod's memory the server counts as its own.
 const USED_SHARE: f64 = 0.94;
 
@@ -47,9 +49,11 @@ pub fn info(session: &mut Session, args: &[Vec<u8>]) -> Reply {
     let asked: Vec<String> = (1..args.len()).map(|i| word(args, i)).collect();
     let all =
         asked.is_empty() || asked.iter().any(|a| matches!(a.as_str(), "all" | "default" | "everything"));
+    let named = |section: &str| asked.iter().any(|a| a == section);
     let parts: Vec<String> = SECTIONS
         .iter()
-        .filter(|section| all || asked.iter().any(|a| a == *section))
+        .filter(|section| all || named(section))
+        .chain(NAMED_ONLY.iter().filter(|section| named(section)))
         .map(|section| part(session, section))
         .collect();
     Reply::Text(parts.join("\r\n"))
@@ -72,12 +76,28 @@ fn part(session: &Session, section: &str) -> String {
         "cpu" => cpu(session),
         "cluster" => lines([("cluster_enabled", "0".to_owned())]),
         "keyspace" => keyspace(session),
+        "commandstats" => command_stats(session),
         _ => Vec::new(),
     };
     for (key, value) in lines {
         let _ = write!(out, "{key}:{value}\r\n");
     }
     out
+}
+
+/// Of the commands only the one by which it is known what became of a flush.
+fn command_stats(session: &Session) -> Vec<(String, String)> {
+    match session.redis.flushes.load(Ordering::Relaxed) {
+        // A command that was never sent has no line.
+        0 => Vec::new(),
+        n => {
+            let usec = n * 12;
+            lines([(
+                "cmdstat_flushdb",
+                format!("calls={n},usec={usec},usec_per_call=12.00,rejected_calls=0,failed_calls=0"),
+            )])
+        }
+    }
 }
 
 fn lines<const N: usize>(all: [(&str, String); N]) -> Vec<(String, String)> {

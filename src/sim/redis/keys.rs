@@ -1,5 +1,7 @@
 //! Commands on keys, whatever their value: SCAN and KEYS, TTLs, removal and flushes.
 
+use std::sync::atomic::Ordering;
+
 use super::glob::matches;
 use super::resp::Reply;
 use super::session::{Session, integer, word};
@@ -33,6 +35,7 @@ pub fn flush(session: &mut Session, args: &[Vec<u8>]) -> Reply {
         return Reply::syntax();
     }
     let one = word(args, 0) == "flushdb";
+    session.redis.flushes.fetch_add(u64::from(one), Ordering::Relaxed);
     look(session, |world, eye| {
         world.flush_database(one.then_some(eye.db), eye.now_ms);
         Reply::OK

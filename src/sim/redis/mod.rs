@@ -66,6 +66,8 @@ pub struct Redis {
     viewer_password: SecretString,
     clients: Clients,
     commands_done: AtomicU64,
+    /// FLUSHDB alone, as INFO commandstats counts it.
+    flushes: AtomicU64,
 }
 
 impl Redis {
@@ -75,8 +77,8 @@ impl Redis {
         password: SecretString,
         viewer_password: SecretString,
     ) -> Self {
-        let clients = Clients::default();
-        Self { world, clock, password, viewer_password, clients, commands_done: AtomicU64::new(0) }
+        let (clients, commands_done, flushes) = Default::default();
+        Self { world, clock, password, viewer_password, clients, commands_done, flushes }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {

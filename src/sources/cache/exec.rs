@@ -32,13 +32,18 @@ type Output = Box<dyn AsyncRead + Unpin + Send>;
 
 pub struct Cli {
     stdin: Input,
-    stdout: Output,
+    printed: Printed,
     stderr: Output,
     status: Option<BoxFuture<'static, Option<Status>>>,
     /// Aborts the connection when it is dropped.
     _process: AttachedProcess,
-    rest: Vec<u8>,
     broken: bool,
+}
+
+/// What it prints, as far as it was not an answer yet.
+struct Printed {
+    stdout: Output,
+    rest: Vec<u8>,
 }
 
 impl Cli {
@@ -68,11 +73,10 @@ impl Cli {
         let status = process.take_status().map(FutureExt::boxed);
         let mut cli = Self {
             stdin: Box::new(stdin),
-            stdout: Box::new(stdout),
+            printed: Printed { stdout: Box::new(stdout), rest: Vec::new() },
             stderr: Box::new(stderr),
             status,
             _process: process,
-            rest: Vec::new(),
             broken: false,
         };
         cli.greet(login).await.map_err(|error| match error {
@@ -96,8 +100,12 @@ impl Cli {
         Ok(())
     }
 
-    /// Sends every command, then reads an answer for each.
+    /// Sends every command while it reads an answer for each: either pipe could fill up else.
     pub async fn send(&mut self, commands: Vec<Command>) -> Vec<Result<Reply, CacheError>> {
+        let lost = |what: &str| Err(CacheError::Lost(what.to_owned()));
+        if self.broken {
+            return commands.iter().map(|_| lost("the connection was given up before")).collect();
+        }
         let mark = format!("midwatch-{:032x}", rand::random::<u128>());
         let echo = cli::line(&[b"ECHO".to_vec(), mark.clone().into_bytes()]);
         let mut script = Vec::new();
@@ -105,53 +113,24 @@ impl Cli {
             script.extend(cli::line(command));
             script.extend_from_slice(&echo);
         }
-        let sent = if self.broken { Err(()) } else { self.write(&script).await };
-        let mut answers = Vec::with_capacity(commands.len());
-        for _ in &commands {
-            let answer = match sent {
-                Ok(()) if !self.broken => self.answer(&mark).await,
-                _ => Err(CacheError::Lost("the connection was given up before".to_owned())),
-            };
-            self.broken |= matches!(answer, Err(CacheError::Lost(_) | CacheError::Garbled(_)));
-            answers.push(answer);
-        }
-        answers
-    }
-
-    async fn write(&mut self, script: &[u8]) -> Result<(), ()> {
+        // What it prints says more than that it can't be written to any more: only reading ends it.
         let write = async {
-            self.stdin.write_all(script).await?;
-            self.stdin.flush().await
+            if self.stdin.write_all(&script).await.is_ok() {
+                drop(self.stdin.flush().await);
+            }
+            std::future::pending().await
         };
-        match tokio::time::timeout(ANSWER, write).await {
-            Ok(Ok(())) => Ok(()),
-            // What is printed says more than that nothing could be written.
-            Ok(Err(_)) => Ok(()),
-            Err(_) => Err(()),
+        let mut answers = tokio::select! {
+            answers = self.printed.answers(&mark, commands.len()) => answers,
+            none = write => none,
+        };
+        let whole = answers.iter().all(|a| !matches!(a, Err(CacheError::Lost(_) | CacheError::Garbled(_))));
+        self.broken = !whole || answers.len() < commands.len();
+        if answers.len() < commands.len() {
+            answers.push(Err(self.ended().await));
         }
-    }
-
-    /// What is printed before the next mark.
-    async fn answer(&mut self, mark: &str) -> Result<Reply, CacheError> {
-        let mark = format!("\"{mark}\"\n").into_bytes();
-        let mut searched = 0;
-        loop {
-            let found = self.rest[searched..].windows(mark.len()).position(|w| w == mark);
-            if let Some(at) = found.map(|at| at + searched) {
-                let printed: Vec<u8> = self.rest.drain(..at + mark.len()).take(at).collect();
-                return cli::parse(&printed);
-            }
-            searched = self.rest.len().saturating_sub(mark.len());
-            if self.rest.len() > MOST_BYTES {
-                return Err(CacheError::Lost(format!("it is larger than {} MiB", MOST_BYTES >> 20)));
-            }
-            let mut buffer = vec![0; 64 << 10];
-            match tokio::time::timeout(ANSWER, self.stdout.read(&mut buffer)).await {
-                Err(_) => return Err(CacheError::Lost(format!("no answer within {} s", ANSWER.as_secs()))),
-                Ok(Ok(n)) if n > 0 => self.rest.extend_from_slice(&buffer[..n]),
-                Ok(_) => return Err(self.ended().await),
-            }
-        }
+        answers.resize_with(commands.len(), || lost("the connection was given up before"));
+        answers
     }
 
     /// Why it is over: what it printed last, what it complained of, or how it ended.
@@ -168,7 +147,7 @@ impl Cli {
             (!text.is_empty()).then_some(text)
         };
         let ended = status.and_then(|s| s.message).filter(|m| !m.is_empty());
-        let words = said(&complaint).or_else(|| said(&self.rest)).or(ended);
+        let words = said(&complaint).or_else(|| said(&self.printed.rest)).or(ended);
         let words = words.unwrap_or_else(|| "redis-cli has ended".to_owned());
         if words.contains("executable file not found") || words.contains("no such file") {
             return CacheError::Unreachable(
@@ -176,5 +155,46 @@ impl Cli {
             );
         }
         CacheError::Lost(words.chars().take(200).collect())
+    }
+}
+
+impl Printed {
+    /// Up to so many answers: fewer where it has ended, the last of them lost where it fell silent.
+    async fn answers(&mut self, mark: &str, many: usize) -> Vec<Result<Reply, CacheError>> {
+        let mark = format!("\"{mark}\"\n").into_bytes();
+        let mut answers = Vec::with_capacity(many);
+        while answers.len() < many {
+            match self.answer(&mark).await {
+                Ok(Some(printed)) => answers.push(cli::parse(&printed)),
+                Ok(None) => break,
+                Err(error) => {
+                    answers.push(Err(error));
+                    let given_up = || Err(CacheError::Lost("the connection was given up before".to_owned()));
+                    answers.resize_with(many, given_up);
+                }
+            }
+        }
+        answers
+    }
+
+    /// What is printed before the next mark; None at the end.
+    async fn answer(&mut self, mark: &[u8]) -> Result<Option<Vec<u8>>, CacheError> {
+        let mut searched = 0;
+        loop {
+            let found = self.rest[searched..].windows(mark.len()).position(|w| w == mark);
+            if let Some(at) = found.map(|at| at + searched) {
+                return Ok(Some(self.rest.drain(..at + mark.len()).take(at).collect()));
+            }
+            searched = self.rest.len().saturating_sub(mark.len());
+            if self.rest.len() > MOST_BYTES {
+                return Err(CacheError::Lost(format!("it is larger than {} MiB", MOST_BYTES >> 20)));
+            }
+            let mut buffer = vec![0; 64 << 10];
+            match tokio::time::timeout(ANSWER, self.stdout.read(&mut buffer)).await {
+                Err(_) => return Err(CacheError::Lost(format!("no answer within {} s", ANSWER.as_secs()))),
+                Ok(Ok(n)) if n > 0 => self.rest.extend_from_slice(&buffer[..n]),
+                Ok(_) => return Ok(None),
+            }
+        }
     }
 }

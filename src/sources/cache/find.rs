@@ -155,7 +155,7 @@ async fn of_service(
     }
     let ports = service["spec"]["ports"].as_array().map(Vec::as_slice).unwrap_or_default();
     let wanted = |p: &&Value| match &place.port {
-        Some(port) => p["name"] == port.as_str() || p["port"].to_string() == *port,
+        Some(port) => p["name"] == port.as_str() || p["port"].as_u64() == port.parse().ok(),
         None => p["port"] == spec.kind.port() || ports.len() == 1,
     };
     let target = ports.iter().find(wanted).map(|p| match &p["targetPort"] {
@@ -257,7 +257,8 @@ fn instance(pod: &Value, kind: CacheKind, via: Via, port: Option<&str>) -> Optio
     if !running {
         return None;
     }
-    let named = |p: &&Value, wanted: &str| p["name"] == wanted || p["containerPort"].to_string() == wanted;
+    let named =
+        |p: &&Value, wanted: &str| p["name"] == wanted || p["containerPort"].as_u64() == wanted.parse().ok();
     let all = containers(pod);
     // The container that has the port, else the one that looks like it, else the first.
     let container = port

@@ -56,6 +56,9 @@ pub struct Inspected {
     pub append_only: Option<bool>,
     /// The `save` rules of snapshots; empty: none.
     pub snapshots: Option<String>,
+    /// How often it was flushed since it started, by whomever: what became of a flush whose answer
+    /// was lost is known by it.
+    pub flushes: Option<u64>,
     /// The nodes of a cluster; None where it is none.
     pub cluster: Option<Vec<Node>>,
     pub may_flush: Allowed,
@@ -124,6 +127,7 @@ async fn redis(link: &mut Link, database: u32) -> Result<Inspected, CacheError> 
         };
     }
     seen.snapshots = config(link, "save").await;
+    seen.flushes = flushes(link).await;
     permissions(link, &mut seen).await?;
     Ok(seen)
 }
@@ -196,11 +200,21 @@ impl Inspected {
             replicas: None,
             append_only: None,
             snapshots: None,
+            flushes: None,
             cluster: None,
             may_flush: unasked(),
             may_unlink: unasked(),
             may_scan: unasked(),
         }
+    }
+}
+
+async fn flushes(link: &mut Link) -> Option<u64> {
+    let stats = link.ask(&["INFO", "commandstats"]).await.ok()?.text()?;
+    // A command that was never sent has no line.
+    match Info::parse(&stats).text("cmdstat_flushdb") {
+        Some(line) => line.strip_prefix("calls=")?.split(',').next()?.parse().ok(),
+        None => stats.contains("# Commandstats").then_some(0),
     }
 }
 
@@ -263,6 +277,7 @@ async fn memcached(link: &mut Link) -> Result<Inspected, CacheError> {
         hits: number("get_hits"),
         misses: number("get_misses"),
         evictions: number("evictions"),
+        flushes: number("cmd_flush"),
         may_flush: Allowed::Unasked("memcached has no permissions that could be asked".to_owned()),
         may_unlink: Allowed::No("memcached can't be flushed by a pattern".to_owned()),
         may_scan: Allowed::No("memcached can't list its keys".to_owned()),

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::Sent;
+use super::{Found, Sent};
 use crate::actions::flush::checks::thousands;
 use crate::actions::flush::{FlushWrite, Master};
 use crate::actions::gateway::Hand;
@@ -39,9 +39,7 @@ enum Fate {
 
 /// Flushes every master.
 pub async fn send(hand: &Hand<'_>, write: &FlushWrite) -> Sent {
-    let spec = hand.config.caches.iter().find(|spec| spec.name == write.cache);
-    let (user, password) = spec.map(|s| (s.username.clone(), s.password.as_ref())).unwrap_or_default();
-    let login = match Login::read(user, password, write.database).await {
+    let login = match login(hand, write).await {
         Ok(login) => login,
         Err(error) => return Sent::Refused(error.to_string()),
     };
@@ -54,6 +52,50 @@ pub async fn send(hand: &Hand<'_>, write: &FlushWrite) -> Sent {
         fates.push((master.reach.to_string(), fate));
     }
     sum_up(&fates)
+}
+
+/// Whether every master counts one flush more than it did. Keys that are not there would tell
+/// nothing of who has taken them away.
+pub async fn find(hand: &Hand<'_>, write: &FlushWrite) -> Found {
+    let Ok(login) = login(hand, write).await else { return Found::Unseen };
+    let mut all = Vec::new();
+    for master in &write.masters {
+        all.push(look(hand, write, master, &login).await);
+    }
+    match () {
+        () if all.iter().all(|l| *l == Look::Done) => Found::Yes(serde_json::Value::Null),
+        () if all.iter().all(|l| *l == Look::NotDone) => Found::NotDone,
+        () if all.contains(&Look::Unseen) => Found::Unseen,
+        () => Found::No,
+    }
+}
+
+async fn login(hand: &Hand<'_>, write: &FlushWrite) -> Result<Login, CacheError> {
+    let spec = hand.config.caches.iter().find(|spec| spec.name == write.cache);
+    let (user, password) = spec.map(|s| (s.username.clone(), s.password.as_ref())).unwrap_or_default();
+    Login::read(user, password, write.database).await
+}
+
+/// What can be seen of a flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    Done,
+    NotDone,
+    Unseen,
+}
+
+async fn look(hand: &Hand<'_>, write: &FlushWrite, master: &Master, login: &Login) -> Look {
+    let Some(before) = master.flushes else { return Look::Unseen };
+    let seen = match Link::open(&hand.session.client, write.kind, &master.reach, login).await {
+        Ok(mut link) => inspect(&mut link, write.kind, write.database).await,
+        Err(error) => Err(error),
+    };
+    match seen {
+        Ok(seen) if seen.run_id != master.run_id => Look::Unseen,
+        Ok(seen) if seen.flushes == Some(before + 1) => Look::Done,
+        Ok(seen) if seen.flushes == Some(before) => Look::NotDone,
+        _ => Look::Unseen,
+    }
 }
 
 /// All of them in one answer.
@@ -108,15 +150,31 @@ async fn one(hand: &Hand<'_>, write: &FlushWrite, master: &Master, login: &Login
                 Fate::Done(format!("{} keys before, {} now", known(before), known(keys(&mut link).await)))
             }
             Err(error @ CacheError::Refused(_)) => Fate::Not(error.to_string()),
-            Err(error) => {
-                // Another connection tells what can be seen of it.
-                let now = match Link::open(client, write.kind, &master.reach, login).await {
-                    Ok(mut link) => keys(&mut link).await,
-                    Err(_) => None,
-                };
-                Fate::Unknown(format!("{error} ({} keys before, {} now)", known(before), known(now)))
-            }
+            Err(error) => looked_up(hand, write, master, login, &error).await,
         },
+    }
+}
+
+/// What became of a flush whose answer was lost. It may still be on its way when it is looked for.
+async fn looked_up(
+    hand: &Hand<'_>,
+    write: &FlushWrite,
+    master: &Master,
+    login: &Login,
+    error: &CacheError,
+) -> Fate {
+    let deadline = tokio::time::Instant::now() + hand.pace.look_for;
+    loop {
+        match look(hand, write, master, login).await {
+            Look::Done => {
+                return Fate::Done("the answer was lost, and it has come about all the same".to_owned());
+            }
+            Look::Unseen if master.flushes.is_none() => return Fate::Unknown(error.to_string()),
+            _ if tokio::time::Instant::now() >= deadline => {
+                return Fate::Unknown(format!("{error} (nothing of it can be seen)"));
+            }
+            Look::Unseen | Look::NotDone => tokio::time::sleep(hand.pace.look_every).await,
+        }
     }
 }
 

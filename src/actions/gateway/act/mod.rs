@@ -78,9 +78,9 @@ async fn find(hand: &Hand<'_>, write: &Write) -> Found {
     match write {
         Write::Kube(write) => kube::find(hand.session, write).await,
         Write::Silence(write) => alertmanager::find(hand, write).await,
-        // Keys that are not there tell nothing of who has taken them away, and what a command does is
-        // not known to us.
-        Write::Flush(_) | Write::Run(_) => Found::Unseen,
+        Write::Flush(write) => cache::find(hand, write).await,
+        // What a command does is not known to us.
+        Write::Run(_) => Found::Unseen,
     }
 }
 
