@@ -161,12 +161,18 @@ impl State {
         self.under_cursor().iter().any(|s| action.kinds().contains(&s.kind))
     }
 
+    /// Whether nothing may be changed here: by flag, or by a rule.
+    pub fn is_read_only(&self) -> bool {
+        let rules = self.settings.config.guardrails.here(&self.scope);
+        self.settings.read_only || rules.iter().any(|(_, limits)| limits.read_only)
+    }
+
     /// Why an action can't be done now; none when it can be tried.
     pub fn unavailable(&self, action: ActionId) -> Option<String> {
         let name = action.name();
         let only_reads = |c: &CommandSpec| c.risk == Risk::Read;
         let reads = action == ActionId::Command && self.settings.config.commands.iter().any(only_reads);
-        if self.settings.read_only && !reads {
+        if self.is_read_only() && !reads {
             return Some("read-only".to_owned());
         }
         if self.settings.config.guardrails.denies(&self.scope, name) {

@@ -51,7 +51,7 @@ fn identity(paint: &mut Paint<'_>, area: Rect) {
     }
     left.push(paint.span(format!(" {cluster}"), Role::Title));
     left.push(paint.span(format!(" / {namespace} "), Role::Header));
-    if state.settings.read_only {
+    if state.is_read_only() {
         left.push(paint.span(" read-only ", Role::Key));
     }
     let (health, words) = connection(state);

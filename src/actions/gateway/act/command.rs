@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::Sent;
 use crate::actions::gateway::Hand;
-use crate::actions::gateway::run::{Exit, Ran, Run};
+use crate::actions::gateway::run::{Exit, Ran, Run, Running};
+use crate::actions::gateway::watch::Outcome;
 use crate::model::Clean;
 use crate::model::action::Progress;
 use crate::model::command::OutputLine;
@@ -18,21 +19,26 @@ const QUEUE: usize = 1024;
 const AT_ONCE: usize = 256;
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
-pub async fn send(hand: &Hand<'_>, run: &Run) -> Sent {
-    let running = match run.start() {
-        Ok(running) => running,
-        Err(why) => return Sent::Refused(why),
-    };
+/// Starts it, once.
+pub fn send(run: &Run) -> Sent {
+    match run.start() {
+        Ok(running) => Sent::Started(Box::new(running)),
+        Err(why) => Sent::Refused(why),
+    }
+}
+
+/// Sees it to its end: what it came to, and in words.
+pub async fn finish(hand: &Hand<'_>, running: Running) -> (Outcome, String) {
     let (live, lines) = mpsc::channel(QUEUE);
     let (ran, ()) = tokio::join!(running.finish(live, hand.told.stop.clone()), tell(hand, lines));
-    let words = words(run, &ran);
+    let words = words(&ran);
     hand.told.output(ran.lines, true).await;
-    let progress: fn(Clean) -> Progress = match ran.exit {
+    let outcome: Outcome = match ran.exit {
         Exit::Exited(0) => Progress::Done,
         Exit::Unknown(_) => Progress::Unknown,
         _ => Progress::Failed,
     };
-    Sent::Seen(progress, words)
+    (outcome, words)
 }
 
 async fn tell(hand: &Hand<'_>, mut lines: mpsc::Receiver<OutputLine>) {
@@ -57,14 +63,14 @@ async fn tell(hand: &Hand<'_>, mut lines: mpsc::Receiver<OutputLine>) {
 }
 
 /// 'exit code 1 after 0:12; 1204 bytes of output, sha256 9f86…'.
-fn words(run: &Run, ran: &Ran) -> String {
+fn words(ran: &Ran) -> String {
     let by = if ran.killed { "KILL, as TERM was not enough" } else { "TERM" };
     let how = match &ran.exit {
         Exit::Exited(code) => format!("exit code {code} after {}", time(ran.duration)),
         Exit::Signalled(signal) => format!("ended by signal {signal} after {}", time(ran.duration)),
         Exit::TimedOut => {
-            let limit = time(Duration::from_secs(run.timeout_s));
-            format!("not over after {limit}, ended by {by}; what it has done until then stays")
+            let after = time(ran.duration);
+            format!("its time was over, ended after {after} by {by}; what it has done until then stays")
         }
         Exit::Cancelled => {
             format!("stopped after {} by {by}; what it has done until then stays", time(ran.duration))

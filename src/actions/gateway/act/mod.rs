@@ -3,10 +3,11 @@
 
 mod alertmanager;
 mod cache;
-mod command;
+pub mod command;
 pub mod kube;
 
 use super::record::{Recorded, later};
+use super::run::Running;
 use super::watch::{Acted, Ended};
 use super::{Hand, Task};
 use crate::actions::Write;
@@ -21,6 +22,8 @@ pub enum Sent {
     Taken(serde_json::Value),
     /// Seen to its end while it was sent: what it came to, and in words.
     Seen(fn(Clean) -> Progress, String),
+    /// It runs.
+    Started(Box<Running>),
     /// For certain nothing was done, and why.
     Refused(String),
     /// It may have happened or not.
@@ -70,7 +73,7 @@ async fn send(hand: &Hand<'_>, write: &Write) -> Sent {
         Write::Kube(write) => kube::send(hand, write).await,
         Write::Silence(write) => alertmanager::send(hand, write).await,
         Write::Flush(write) => cache::send(hand, write).await,
-        Write::Run(run) => command::send(hand, run).await,
+        Write::Run(run) => command::send(run),
     }
 }
 
@@ -96,6 +99,10 @@ impl Recorded {
                 Sent::Seen(progress, words) => {
                     let entry = later(&entry, Phase::Acted, write.taken_by());
                     return Act::Taken(Acted::seen(task, entry, progress, words));
+                }
+                Sent::Started(running) => {
+                    let entry = later(&entry, Phase::Acted, write.taken_by());
+                    return Act::Taken(Acted::running(task, entry, running));
                 }
                 Sent::Refused(why) if at == 0 => {
                     let words = format!("refused, nothing was done: {why}");

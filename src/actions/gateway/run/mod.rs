@@ -213,6 +213,7 @@ impl Running {
             Until::Ended(status) => (exit_of(status), false),
             Until::Stopped(exit) => (exit, self.end(&mut output).await),
         };
+        self.group.is_over = true;
         let duration = self.since.elapsed();
         let drained = timeout(DRAIN, async {
             while output.is_open() {
@@ -223,7 +224,6 @@ impl Running {
             output
                 .note("… something that the command started still runs; what it writes is not read any more");
         }
-        self.group.is_over = true;
         let bytes = output.bytes;
         let (lines, sha256) = output.finish();
         Ran { exit, killed, duration, sha256, bytes, lines }
