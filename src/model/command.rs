@@ -52,7 +52,7 @@ pub struct CommandSpec {
     pub environment: Vec<String>,
     pub timeout: SignedDuration,
     pub risk: Risk,
-    /// Whether its output is kept with the incident.
+    /// Whether its output is evidence: noted in the audit log, with its hash.
     pub evidence: bool,
     pub parameters: Vec<Parameter>,
 }

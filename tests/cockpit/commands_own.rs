@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use midwatch::config::Config;
 use midwatch::journal::Phase;
-use midwatch::model::action::Progress;
+use midwatch::model::action::{ActionId, ObjectKind, Progress};
 
+use crate::bench::{Bench, Came, request};
+use crate::gateway::cut_after;
 use crate::support::{Cockpit, stage};
 
 const CONFIG: &str = r#"
@@ -192,4 +195,26 @@ async fn the_palette_has_each_by_its_title() {
     assert!(cockpit.screen().contains("run Dump the database"), "{}", cockpit.screen());
     cockpit.press("enter");
     cockpit.until_shown("enter takes it").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_process_was_running_is_told_and_not_run_again() {
+    for phase in [Phase::Confirmed, Phase::Acted] {
+        let directory = tempfile::tempdir().unwrap();
+        let text = "[[action]]\nname = 'count'\nrun = ['sh', '-c', 'echo once >> counted']";
+        let config = Config::parse(text, &directory.path().join("midwatch.toml")).unwrap();
+        let mut bench = Bench::over(stage("calm").await, config, false).await;
+        let subject = bench.subject(ObjectKind::Command, "count").await;
+        let preview = bench.preview(&request(ActionId::Command, subject, &[])).await;
+        let came = bench.confirm(&preview).await;
+        assert!(matches!(came, Came::Over(Progress::Done(_))), "{came:?}");
+        cut_after(&bench, phase);
+        let next = bench.another();
+        tokio::spawn(next.recover(bench.session.clone()));
+        let came = bench.until_over().await;
+        assert!(matches!(came, Came::Over(Progress::Unknown(_))), "{phase:?}: {came:?}");
+        assert_eq!(bench.phases().last(), Some(&Phase::Outcome), "{phase:?}");
+        let counted = std::fs::read_to_string(directory.path().join("counted")).unwrap();
+        assert_eq!(counted, "once\n", "{phase:?}");
+    }
 }
