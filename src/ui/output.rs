@@ -50,7 +50,10 @@ fn title(paint: &Paint<'_>, operation: &Operation, scroll: usize) -> Line<'stati
     Line::from(vec![
         paint.span(format!(" {} ", operation.title), Role::Focus),
         paint.mark_span(health),
-        paint.span(format!(" {lines} lines{dropped}{scrolled}  "), Role::Dim),
+        paint.span(
+            format!(" {lines} {}{dropped}{scrolled}  ", if lines == 1 { "line" } else { "lines" }),
+            Role::Dim,
+        ),
         paint.span(format!("{} ", super::operations::words(operation)), Role::Dim),
     ])
 }

@@ -97,8 +97,9 @@ impl Acted {
         match std::mem::replace(&mut self.course, Course::Looked) {
             Course::Seen(outcome, words) => self.end(outcome, &words),
             Course::Running(running) => {
-                let (outcome, words) = command::finish(hand, *running).await;
-                self.end(outcome, &words)
+                let finished = command::finish(hand, *running).await;
+                let entry = later(&self.entry, Phase::Outcome, &finished.recorded);
+                Ended::new(entry, finished.outcome, &finished.told)
             }
             Course::Looked if self.task.writes.iter().any(|w| matches!(w, Write::Run(_))) => {
                 let words =

@@ -27,18 +27,28 @@ pub fn send(run: &Run) -> Sent {
     }
 }
 
-/// Sees it to its end: what it came to, and in words.
-pub async fn finish(hand: &Hand<'_>, running: Running) -> (Outcome, String) {
+/// What it came to.
+pub struct Finished {
+    pub outcome: Outcome,
+    /// For the screen.
+    pub told: String,
+    /// For the audit log, with the hash of what it has written.
+    pub recorded: String,
+}
+
+/// Sees it to its end.
+pub async fn finish(hand: &Hand<'_>, running: Running) -> Finished {
     let (live, lines) = mpsc::channel(QUEUE);
     let (ran, ()) = tokio::join!(running.finish(live, hand.told.stop.clone()), tell(hand, lines));
-    let words = words(&ran);
+    let told = words(&ran);
+    let recorded = format!("{told}; {} bytes of output, sha256 {}", ran.bytes, ran.sha256);
     hand.told.output(ran.lines, true).await;
     let outcome: Outcome = match ran.exit {
         Exit::Exited(0) => Progress::Done,
         Exit::Unknown(_) => Progress::Unknown,
         _ => Progress::Failed,
     };
-    (outcome, words)
+    Finished { outcome, told, recorded }
 }
 
 async fn tell(hand: &Hand<'_>, mut lines: mpsc::Receiver<OutputLine>) {
@@ -55,17 +65,18 @@ async fn tell(hand: &Hand<'_>, mut lines: mpsc::Receiver<OutputLine>) {
                 hand.told.output(std::mem::take(&mut batch), false).await;
             }
             _ = clock.tick() => {
-                let words = format!("running for {}, {count} lines of output", time(start.elapsed()));
+                let lines = if count == 1 { "line" } else { "lines" };
+                let words = format!("running for {}, {count} {lines} of output", time(start.elapsed()));
                 hand.told.tell(Progress::Watching(Clean::new(&words))).await;
             }
         }
     }
 }
 
-/// 'exit code 1 after 0:12; 1204 bytes of output, sha256 9f86…'.
+/// 'exit code 1 after 0:12'.
 fn words(ran: &Ran) -> String {
     let by = if ran.killed { "KILL, as TERM was not enough" } else { "TERM" };
-    let how = match &ran.exit {
+    match &ran.exit {
         Exit::Exited(code) => format!("exit code {code} after {}", time(ran.duration)),
         Exit::Signalled(signal) => format!("ended by signal {signal} after {}", time(ran.duration)),
         Exit::TimedOut => {
@@ -76,8 +87,7 @@ fn words(ran: &Ran) -> String {
             format!("stopped after {} by {by}; what it has done until then stays", time(ran.duration))
         }
         Exit::Unknown(why) => format!("how it ended is not known: {why}"),
-    };
-    format!("{how}; {} bytes of output, sha256 {}", ran.bytes, ran.sha256)
+    }
 }
 
 /// '1:40'.
