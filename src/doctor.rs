@@ -107,7 +107,7 @@ fn scope(session: &Session) -> Finding {
     }
 }
 
-/// Nothing is read from Redis yet; that it is there is what the cache's actions will go by.
+/// That it is there; it is asked only when somebody is about to flush it.
 async fn redis(context: &Context) -> Option<Finding> {
     let found = context.found.get(&context.session).await;
     let redis = found.best(Role::Redis)?;

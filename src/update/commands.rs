@@ -271,6 +271,11 @@ fn sort(state: &mut State, reverse: bool) {
 
 fn accept(state: &mut State) -> Vec<Effect> {
     match state.view.overlay.take() {
+        // Nothing is there to be taken yet: it stays.
+        Some(Overlay::Choice(choice)) if choice.loaded.is_none() => {
+            state.view.overlay = Some(Overlay::Choice(choice));
+            Vec::new()
+        }
         Some(Overlay::Choice(choice)) => choices::accept(state, &choice),
         Some(Overlay::Text(entry)) => {
             if entry.error.is_some() {

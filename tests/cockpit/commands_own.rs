@@ -188,6 +188,27 @@ async fn read_only_and_denied_commands_are_not_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quiet_hours_ask_for_the_name_and_a_reason() {
+    let rules = "[guardrails.context.prod-eu-1]\nquiet_hours = ['22:00-06:00 Europe/Berlin']\n";
+    let mut cockpit = cockpit(rules, false).await;
+    cockpit.choose("look");
+    cockpit.until_armed().await;
+    // 03:12 UTC is 04:12 in Berlin.
+    let screen = cockpit.screen();
+    assert!(screen.contains("quiet hours, 22:00-06:00 Europe/Berlin (midwatch.toml:2)"), "{screen}");
+    assert!(screen.contains("(must be given)"), "{screen}");
+    cockpit.type_text("look");
+    cockpit.press("enter enter");
+    assert!(cockpit.screen().contains("give a reason"), "{}", cockpit.screen());
+    cockpit.press("up up up");
+    cockpit.type_text("is it up");
+    cockpit.press("enter enter enter");
+    let came = cockpit.until_it_has_run().await;
+    assert!(matches!(came, Progress::Done(_)), "{came:?}");
+    assert_eq!(cockpit.audit()[1].entry.reason, "is it up");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_palette_has_each_by_its_title() {
     let mut cockpit = cockpit("", false).await;
     cockpit.press(":");

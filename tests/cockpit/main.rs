@@ -21,6 +21,7 @@ mod pty;
 mod redis;
 mod redis_cluster;
 mod redis_server;
+mod remedies;
 mod screens;
 mod signals;
 mod support;

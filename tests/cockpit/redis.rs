@@ -275,6 +275,43 @@ async fn what_is_no_redis_is_told_so() {
     assert!(refused.contains("can't be reached"), "{refused}");
 }
 
+fn pem(what: &str, der: &[u8]) -> String {
+    use base64::Engine;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|l| std::str::from_utf8(l).unwrap()).collect();
+    format!("-----BEGIN {what}-----\n{}\n-----END {what}-----\n", lines.join("\n"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cache_behind_tls_is_trusted_by_its_ca_alone() {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str, text: String| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let cert = path("cert.pem", pem("CERTIFICATE", made.cert.der()));
+    let key = path("key.pem", pem("PRIVATE KEY", &made.signing_key.serialize_der()));
+    let port = crate::redis_server::free_port();
+    let tls = ["--tls-port", &port.to_string(), "--tls-cert-file", &cert, "--tls-key-file", &key]
+        .map(str::to_owned);
+    let more = ["--tls-auth-clients", "no", "--tls-ca-cert-file", &cert];
+    let all: Vec<&str> = tls.iter().map(String::as_str).chain(more).collect();
+    let Some(server) = Server::start(&all).await else { return };
+    server.ask("SET page:1 1").await;
+    let url = format!("url = 'rediss://localhost:{port}'");
+    let refused = refusal(&bench(cache(&url)).await).await;
+    assert!(refused.contains("TLS") && refused.contains("certificate"), "{refused}");
+    let plain = refusal(&bench(cache(&format!("url = 'redis://localhost:{port}'"))).await).await;
+    assert!(plain.contains("can't be reached"), "TLS is not left out by itself: {plain}");
+    let mut trusting = bench(cache(&format!("{url}\nca_file = '{cert}'"))).await;
+    let preview = trusting.preview(&flush(&[("what", "all")])).await;
+    assert!(preview.touches.contains("directly, with TLS"), "{}", preview.touches);
+    let Came::Over(Progress::Done(words)) = trusting.confirm(&preview).await else { panic!("not flushed") };
+    assert!(words.contains("1 keys before, 0 now"), "{words}");
+}
+
 /// As much of memcached's text protocol as there is to a flush.
 async fn memcached(listener: TcpListener, heard: std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
     while let Ok((stream, _)) = listener.accept().await {

@@ -144,6 +144,27 @@ impl Cockpit {
         self.until("the plan", armed).await;
     }
 
+    /// What the dialog wants to be typed.
+    pub fn name_to_type(&self) -> Option<String> {
+        match &self.state.view.overlay {
+            Some(Overlay::Dialog(d)) => match &d.stage {
+                Stage::Shown(shown) => shown.preview.type_name.as_ref().map(ToString::to_string),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Waits until Prometheus and the pods were asked since the clock was moved.
+    pub async fn settled_at_now(&mut self) {
+        use midwatch::model::FeedId;
+        let now = self.state.now;
+        self.until("news of this moment", |state| {
+            [FeedId::Signals, FeedId::Pods].iter().all(|f| state.known.status(*f).ready_at >= Some(now))
+        })
+        .await;
+    }
+
     /// Lets time pass until the newest operation is over.
     pub async fn until_over(&mut self) {
         for _ in 0..60 {
