@@ -156,6 +156,7 @@ fn left_behind(journal: &Result<Journal, String>) -> Vec<String> {
         .map(|r| {
             let t = &r.entry.target;
             let known = match r.entry.phase {
+                journal::Phase::Acted if t.kind == "command" => "it had been started",
                 journal::Phase::Acted => "the API server had taken it",
                 _ => "whether it was done is not known",
             };

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::Chord;
 use crate::model::action::{ActionId, Confirmed, Planned, Progress, Recovered, Subject};
+use crate::model::command::OutputLine;
 use crate::model::log::LogEvent;
 use crate::model::pod::PodDetail;
 use crate::model::scope::{ContextName, Scope};
@@ -73,6 +74,13 @@ pub enum Msg {
     Operation {
         id: String,
         progress: Progress,
+    },
+    /// What the command of an operation has written.
+    Output {
+        id: String,
+        lines: Vec<OutputLine>,
+        /// All that is kept of it, in place of what came before.
+        is_all: bool,
     },
     /// Continued after a suspension.
     Resumed,

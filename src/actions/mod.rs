@@ -9,6 +9,7 @@ mod ask;
 mod autoscale;
 mod back_up;
 mod canary;
+mod command;
 mod delete_pod;
 mod evict;
 mod flush;
@@ -72,5 +73,6 @@ pub async fn plan(read: &Reader<'_>, request: &Request) -> Result<Plan, Stop> {
         ActionId::Acknowledge => acknowledge::plan(read, subject, answers).await,
         ActionId::Release => acknowledge::release(read, subject).await,
         ActionId::Apply => apply::plan(read, subject).await,
+        ActionId::Command => command::plan(read, subject, answers).await,
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::flush::FlushWrite;
+use super::gateway::run::Run;
 use super::silence::SilenceWrite;
 use crate::journal::sha256;
 use crate::model::action::{ActionId, Check, Difference, ObjectKind, Request, Subject};
@@ -19,6 +20,7 @@ pub enum Write {
     Kube(KubeWrite),
     Silence(SilenceWrite),
     Flush(FlushWrite),
+    Run(Run),
 }
 
 /// What a request to the API server would carry.
@@ -138,6 +140,7 @@ impl Write {
             Self::Kube(write) => write.words(),
             Self::Silence(write) => write.words(),
             Self::Flush(write) => write.words(),
+            Self::Run(run) => format!("run {}", run.name),
         }
     }
 
@@ -147,6 +150,7 @@ impl Write {
             Self::Kube(_) => "taken by the API server",
             Self::Silence(_) => "taken by Alertmanager",
             Self::Flush(_) => "taken by the cache",
+            Self::Run(_) => "it was started",
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `[[action]]` and `[[manifest]]`: what the team can do beyond what midwatch brings along. All that
 //! could be wrong with a command line is found here, not at three in the morning.
 
+use std::path::{Path, PathBuf};
+
 use jiff::SignedDuration;
 
 use super::load::Base;
@@ -34,7 +36,7 @@ fn read_command(s: &mut Section<'_, '_>, base: &Base) -> Option<(At<String>, Com
     let (names, parameters): (Vec<_>, Vec<Parameter>) = read.into_iter().flatten().unzip();
     distinct(s, "parameter", &names);
     check_run(s, &run, &names);
-    let directory = s.string("directory").map_or_else(|| base.path(""), |at| base.path(&at.value));
+    let directory = absolute(base.path(&s.string("directory").map(|at| at.value).unwrap_or_default()));
     let environment = read_environment(s);
     let timeout = read_timeout(s);
     let risk = read_risk(s);
@@ -52,6 +54,13 @@ fn read_command(s: &mut Section<'_, '_>, base: &Base) -> Option<(At<String>, Com
         parameters,
     };
     Some((name, command))
+}
+
+/// The dialog shows where a command runs: '.' would say nothing.
+fn absolute(path: PathBuf) -> PathBuf {
+    // Joined with nothing, a path ends with a slash.
+    let path: PathBuf = Path::new(".").join(path).components().collect();
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// The name stands beside those of the built-in actions, in `deny` and in the audit log.
@@ -234,8 +243,6 @@ pub(super) fn show(w: &mut Writer<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
-
     use super::*;
     use crate::config::Config;
 
@@ -292,7 +299,10 @@ file = "manifests/on.yaml"
         let config = parse("[[action]]\nname = 'smoke'\nrun = ['./smoke.sh']").unwrap();
         let command = &config.commands[0];
         assert_eq!((command.risk, command.timeout, command.title()), (Risk::Change, TIMEOUT, "smoke"));
-        assert_eq!(command.directory, PathBuf::from("/etc/midwatch/"));
+        assert_eq!(command.directory.display().to_string(), "/etc/midwatch");
+        let text = "[[action]]\nname = 'smoke'\nrun = ['./smoke.sh']";
+        let here = Config::parse(text, Path::new("midwatch.toml")).unwrap();
+        assert_eq!(here.commands[0].directory, std::env::current_dir().unwrap());
     }
 
     #[test]

@@ -88,6 +88,8 @@ commands! {
     Undo Global "undo" "undo what was done";
     GoOn Global "go-on" "do what an operation that is stuck needs";
     Operations Global "operations" "what was done, and how it stands";
+    Output Global "output" "what a command of your own has written";
+    Stop Global "stop" "stop a command of your own, or a flush (asks once)";
     Up List "up" "up";
     Down List "down" "down";
     PageUp List "page-up" "page up";

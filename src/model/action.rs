@@ -53,6 +53,7 @@ kinds! {
     Alert "alert" "" "" "";
     Manifest "manifest" "" "" "";
     Cache "cache" "" "" "";
+    Command "command" "" "" "";
 }
 
 /// What an action is done to. The UID binds it: another object of the same name is another.
@@ -124,9 +125,15 @@ actions! {
     Acknowledge "acknowledge" "Acknowledge" [Alert] "acknowledge an alert: who has it, until when";
     Release "release" "Release" [Alert] "give an acknowledgement back";
     Apply "apply" "Apply" [Manifest] "apply a manifest of the configuration";
+    Command "run-command" "Run" [Command] "run a command of your own";
 }
 
 impl ActionId {
+    /// Whether an operation of it ends when it is asked to.
+    pub fn can_be_stopped(self) -> bool {
+        matches!(self, Self::Command | Self::FlushCache)
+    }
+
     /// Whether there are kinds among its own that no feed tells of.
     pub fn is_looked_for(self) -> bool {
         self.kinds()

@@ -52,7 +52,7 @@ pub struct CommandSpec {
     pub environment: Vec<String>,
     pub timeout: SignedDuration,
     pub risk: Risk,
-    /// Whether its output is kept with the incident.
+    /// Whether its output is evidence: noted in the audit log, with its hash.
     pub evidence: bool,
     pub parameters: Vec<Parameter>,
 }
@@ -165,6 +165,16 @@ pub fn pieces(argument: &str) -> Vec<Piece> {
         pieces.push(Piece::Text(text));
     }
     pieces
+}
+
+/// As a shell would have it, for reading.
+pub fn quoted(argument: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&b);
+    if !argument.is_empty() && argument.bytes().all(is_plain) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    }
 }
 
 /// Whether it can name a command or a parameter: a letter, then letters, digits, '-' and '_'.

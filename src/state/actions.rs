@@ -4,10 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use tui_textarea::TextArea;
 
 use super::State;
+use super::output::Output;
 use super::view::line_field;
 use crate::model::acknowledgement::Acknowledgement;
 use crate::model::action::{ActionId, ObjectKind, Preview, Progress, Question, Request, Subject};
 use crate::model::alert::Alert;
+use crate::model::command::{CommandSpec, Risk};
 use crate::model::workload::{Workload, WorkloadKind};
 use crate::model::{Clean, Failure, Key};
 use crate::ui::human;
@@ -131,6 +133,10 @@ pub struct Operation {
     pub was_sent: bool,
     /// It was undone by another.
     pub undone: bool,
+    /// It ends when it is asked to.
+    pub can_be_stopped: bool,
+    /// What it writes, where it is a command of the team's own.
+    pub output: Option<Output>,
 }
 
 impl State {
@@ -145,8 +151,9 @@ impl State {
         let rows = self.derived.pods.workloads.iter();
         let workloads = rows.filter_map(|row| subject_of(self.workload(row.kind, &row.key)?));
         let alerts = self.derived.alerts.iter().map(|a| alert_subject(a));
+        let commands = self.settings.config.commands.iter().map(command_subject);
         let all = workloads.chain(self.backup_subjects()).chain(alerts).chain(self.manifests());
-        all.filter(wanted).collect()
+        all.chain(commands).filter(wanted).collect()
     }
 
     /// Whether the cursor stands on something that the action can be done to.
@@ -154,10 +161,18 @@ impl State {
         self.under_cursor().iter().any(|s| action.kinds().contains(&s.kind))
     }
 
+    /// Whether nothing may be changed here: by flag, or by a rule.
+    pub fn is_read_only(&self) -> bool {
+        let rules = self.settings.config.guardrails.here(&self.scope);
+        self.settings.read_only || rules.iter().any(|(_, limits)| limits.read_only)
+    }
+
     /// Why an action can't be done now; none when it can be tried.
     pub fn unavailable(&self, action: ActionId) -> Option<String> {
         let name = action.name();
-        if self.settings.read_only {
+        let only_reads = |c: &CommandSpec| c.risk == Risk::Read;
+        let reads = action == ActionId::Command && self.settings.config.commands.iter().any(only_reads);
+        if self.is_read_only() && !reads {
             return Some("read-only".to_owned());
         }
         if self.settings.config.guardrails.denies(&self.scope, name) {
@@ -174,6 +189,7 @@ impl State {
             [ObjectKind::Pod] => "select a pod first (1, enter)".to_owned(),
             [ObjectKind::Alert] => "no alert is firing".to_owned(),
             [ObjectKind::Manifest] => "the configuration names no [[manifest]]".to_owned(),
+            [ObjectKind::Command] => "the configuration names no [[action]]".to_owned(),
             _ => format!("no {kinds} is known here"),
         })
     }
@@ -316,6 +332,12 @@ fn subject_of(workload: &Workload) -> Option<Subject> {
     };
     let (namespace, name, uid) = (workload.namespace.clone(), workload.name.clone(), workload.uid.clone());
     Some(Subject { kind, namespace, name, uid })
+}
+
+/// It is in no namespace, and its name is all there is of it.
+pub fn command_subject(command: &CommandSpec) -> Subject {
+    let (namespace, uid) = Default::default();
+    Subject { kind: ObjectKind::Command, namespace, name: Clean::new(&command.name), uid }
 }
 
 fn alert_subject(alert: &Alert) -> Subject {

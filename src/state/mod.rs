@@ -8,6 +8,7 @@ pub mod known;
 pub mod load;
 pub mod log;
 pub mod measures;
+pub mod output;
 pub mod pods;
 pub mod probed;
 pub mod view;
@@ -150,12 +151,12 @@ impl State {
             Some(Overlay::Text(_)) => return vec![Layer::Text],
             Some(Overlay::Choice(_)) => return vec![Layer::Choice],
             Some(Overlay::Dialog(_)) => return Vec::new(),
-            Some(Overlay::Help { .. } | Overlay::Quit) | None => {}
+            Some(Overlay::Help { .. } | Overlay::Quit | Overlay::Stop { .. }) | None => {}
         }
         let mut layers = match self.view.pages.last() {
             Some(Page::Log(_)) => vec![Layer::Log, Layer::List],
             Some(Page::Pod(_)) => vec![Layer::Pod, Layer::List],
-            Some(Page::Messages { .. } | Page::Operations { .. }) => vec![Layer::List],
+            Some(Page::Messages { .. } | Page::Operations { .. } | Page::Output { .. }) => vec![Layer::List],
             Some(Page::Panel(panel)) => crate::panels::PANELS[*panel].layers().to_vec(),
             None => crate::panels::PANELS[self.view.focus].layers().to_vec(),
         };

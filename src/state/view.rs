@@ -59,6 +59,12 @@ pub enum Page {
     Operations {
         scroll: usize,
     },
+    /// What the command of an operation writes.
+    Output {
+        operation: String,
+        /// Lines up from the end; 0 while the end is shown.
+        scroll: usize,
+    },
 }
 
 /// A pod's page: containers, conditions, events, and its live log.
@@ -80,6 +86,10 @@ pub enum Overlay {
     },
     /// Quitting is asked once: the key again, or Enter.
     Quit,
+    /// Stopping an operation is asked in the same way.
+    Stop {
+        operation: String,
+    },
     Choice(Box<Choice>),
     Dialog(Box<Dialog>),
     Text(Box<TextEntry>),

@@ -6,6 +6,7 @@ pub mod dialog;
 pub mod help;
 pub mod human;
 pub mod operations;
+pub mod output;
 pub mod overlay;
 pub mod page;
 pub mod paint;

@@ -11,7 +11,7 @@ use crate::model::Health;
 use crate::model::action::Progress;
 use crate::state::actions::Operation;
 
-fn health(operation: &Operation) -> Health {
+pub fn health(operation: &Operation) -> Health {
     match &operation.progress {
         Progress::Acting | Progress::Watching(_) => Health::Progress,
         Progress::Stuck(..) => Health::Warning,
@@ -21,7 +21,7 @@ fn health(operation: &Operation) -> Health {
     }
 }
 
-fn words(operation: &Operation) -> &str {
+pub fn words(operation: &Operation) -> &str {
     match &operation.progress {
         Progress::Acting => "the request is on its way",
         Progress::Watching(words)

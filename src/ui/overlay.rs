@@ -20,6 +20,10 @@ pub fn draw(paint: &mut Paint<'_>, area: Rect) -> Option<Position> {
             quit(paint, area);
             None
         }
+        Overlay::Stop { operation } => {
+            super::output::stop(paint, area, operation);
+            None
+        }
         Overlay::Choice(choice) => choose(paint, area, choice),
         Overlay::Dialog(dialog) => super::dialog::draw(paint, area, dialog),
         Overlay::Text(entry) => text(paint, area, entry),
@@ -47,7 +51,9 @@ fn quit(paint: &mut Paint<'_>, area: Rect) {
     paint.text(inner, 0, &format!(" {key} or enter quits, any other key stays"), Role::Dim);
     if running > 0 {
         let what = if running == 1 { "one operation is" } else { "operations are" };
-        paint.text(inner, 1, &format!(" {what} under way: the cluster goes on,"), Role::Warning);
+        let commands = paint.state.operations.iter().any(|o| o.ended.is_none() && o.output.is_some());
+        let of_ours = if commands { "your commands get TERM," } else { "the cluster goes on," };
+        paint.text(inner, 1, &format!(" {what} under way: {of_ours}"), Role::Warning);
         paint.text(inner, 2, " and nobody notes what comes of it", Role::Warning);
     }
 }

@@ -31,6 +31,7 @@ pub fn draw(paint: &mut Paint<'_>, area: Rect, page: &Page) {
         }
         Page::Messages { scroll } => messages(paint, area, *scroll),
         Page::Operations { scroll } => super::operations::page(paint, area, *scroll),
+        Page::Output { operation, scroll } => super::output::page(paint, area, operation, *scroll),
     }
 }
 

@@ -51,7 +51,7 @@ fn identity(paint: &mut Paint<'_>, area: Rect) {
     }
     left.push(paint.span(format!(" {cluster}"), Role::Title));
     left.push(paint.span(format!(" / {namespace} "), Role::Header));
-    if state.settings.read_only {
+    if state.is_read_only() {
         left.push(paint.span(" read-only ", Role::Key));
     }
     let (health, words) = connection(state);
@@ -208,6 +208,9 @@ fn shown(state: &State) -> Vec<(Vec<Command>, &'static str)> {
             vec![(vec![C::Back], "back"), (vec![C::Logs], "whole log"), (vec![C::NextContainer], "container")]
         }
         Some(Page::Operations { .. }) => vec![(vec![C::Back], "back"), (vec![C::Undo], "undo")],
+        Some(Page::Output { .. }) => {
+            vec![(vec![C::Back], "back"), (vec![C::Stop], "stop it"), (vec![C::Output], "older output")]
+        }
         Some(Page::Messages { .. }) => vec![(vec![C::Back], "back")],
         Some(Page::Panel(_)) => vec![(vec![C::Back], "back")],
         None => vec![(vec![C::FocusNext], "next panel"), (vec![C::Open], "zoom")],

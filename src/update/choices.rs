@@ -76,6 +76,11 @@ fn palette(state: &State) -> Vec<ChoiceEntry> {
             entries.push(entry((*doc).to_owned(), keys, ChoiceTarget::Command(*command)));
         }
     }
+    for command in &state.settings.config.commands {
+        let subject = crate::state::actions::command_subject(command);
+        let target = ChoiceTarget::Act(ActionId::Command, subject);
+        entries.push(entry(format!("run {}", command.title()), command.name.clone(), target));
+    }
     let mut window = Window::nearest(jiff::SignedDuration::from_mins(1));
     loop {
         entries.push(entry(
@@ -256,7 +261,13 @@ fn subjects(state: &State, action: ActionId) -> Vec<ChoiceEntry> {
                 && r.key.namespace == subject.namespace
                 && r.kind.noun() == subject.kind.noun()
         });
-        let hint = row.map(|r| format!("{}/{} {}", r.ready, r.wanted, r.state)).unwrap_or_default();
+        let command = state.settings.config.commands.iter().find(|c| *c.name == *subject.name);
+        let command = command.filter(|_| action == ActionId::Command);
+        let hint = match (row, command) {
+            (Some(r), _) => format!("{}/{} {}", r.ready, r.wanted, r.state),
+            (None, Some(c)) => format!("{}  risk: {}", c.title(), c.risk.name()),
+            (None, None) => String::new(),
+        };
         let place =
             if subject.namespace.is_empty() { String::new() } else { format!(" in {}", subject.namespace) };
         let label = format!("{}{place}", subject.words());

@@ -1,6 +1,6 @@
 //! What each command does to the view.
 
-use super::{ask, choices, dialog, logs};
+use super::{ask, choices, dialog, logs, output};
 use crate::effect::Effect;
 use crate::input::Command;
 use crate::model::{Health, Key};
@@ -51,6 +51,8 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         C::Undo => return dialog::undo(state),
         C::GoOn => return dialog::go_on(state),
         C::Operations => state.view.pages.push(Page::Operations { scroll: 0 }),
+        C::Output => output::open(state),
+        C::Stop => output::ask_to_stop(state),
         C::Messages => state.view.pages.push(Page::Messages { scroll: 0 }),
         C::Redraw => return vec![Effect::Repaint],
         C::Suspend => return vec![Effect::Suspend],
@@ -212,6 +214,13 @@ fn scroll(state: &mut State, step: Step) {
         _ => {}
     }
     let (notices, operations) = (state.notices.len(), state.operations.len());
+    let written = match state.view.pages.last() {
+        Some(Page::Output { operation, .. }) => {
+            let shown = state.operations.iter().find(|o| o.id == *operation);
+            shown.and_then(|o| o.output.as_ref()).map_or(0, |o| o.lines.len())
+        }
+        _ => 0,
+    };
     match state.view.pages.last_mut() {
         Some(Page::Log(log)) => {
             // The log counts from its end.
@@ -221,6 +230,11 @@ fn scroll(state: &mut State, step: Step) {
         Some(Page::Pod(page)) => page.scroll = step.to(page.scroll, 60),
         Some(Page::Messages { scroll }) => *scroll = step.to(*scroll, notices),
         Some(Page::Operations { scroll }) => *scroll = step.to(*scroll, operations),
+        Some(Page::Output { scroll, .. }) => {
+            // It counts from its end, as a log does.
+            let last = written.saturating_sub(1);
+            *scroll = last - step.to(last.saturating_sub(*scroll), written);
+        }
         Some(Page::Panel(panel)) => {
             let keys = PANELS[*panel].rows(state);
             let panel = state.view.active_panel();

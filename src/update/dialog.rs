@@ -12,7 +12,7 @@ use crate::model::action::{
 use crate::model::{Clean, Failure, Health};
 use crate::state::actions::{Dialog, EFFECT_WITHIN, Focus, Operation, Shown, Stage};
 use crate::state::view::{ChoiceKind, line_field};
-use crate::state::{Overlay, State};
+use crate::state::{Overlay, Page, State};
 use crate::ui::human;
 
 /// Opens the dialog of an action over what is under the cursor, or asks over what.
@@ -157,7 +157,13 @@ pub fn confirmed(state: &mut State, id: u64, answer: Confirmed) {
             };
             state.view.overlay = None;
             state.notice(Health::Progress, format!("{title}: recorded, and under way"));
+            let output = (action == ActionId::Command).then(Default::default);
+            if output.is_some() {
+                state.view.pages.push(Page::Output { operation: operation.clone(), scroll: 0 });
+            }
             state.begin_operation(Operation {
+                can_be_stopped: action.can_be_stopped(),
+                output,
                 id: operation,
                 title,
                 namespace: subject.namespace,
@@ -210,6 +216,8 @@ pub fn recovered(state: &mut State, left: Recovered) {
         next: None,
         was_sent: false,
         undone: false,
+        can_be_stopped: false,
+        output: None,
     });
 }
 

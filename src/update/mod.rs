@@ -4,6 +4,7 @@ mod choices;
 mod commands;
 mod dialog;
 mod logs;
+mod output;
 
 use crate::effect::Effect;
 use crate::input::keymap::Lookup;
@@ -61,6 +62,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Confirmed { dialog, answer } => dialog::confirmed(state, dialog, *answer),
         Msg::Recovered(left) => dialog::recovered(state, *left),
         Msg::Operation { id, progress } => dialog::progress(state, &id, progress),
+        Msg::Output { id, lines, is_all } => output::arrived(state, &id, lines, is_all),
         Msg::Resumed => return vec![Effect::Repaint],
         Msg::Terminate => return vec![Effect::Quit],
         // Of a scope that was left: nothing of it may stay on the screen.
@@ -86,6 +88,7 @@ fn tick(state: &mut State, now: jiff::Timestamp) -> Vec<Effect> {
 fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
     match &state.view.overlay {
         Some(Overlay::Quit) => return quit_answer(state, chord),
+        Some(Overlay::Stop { .. }) => return output::stop_answer(state, chord),
         Some(Overlay::Dialog(_)) => return dialog::key(state, chord),
         Some(Overlay::Help { .. }) if chord == Chord::plain(Code::Esc) => {
             state.view.overlay = None;

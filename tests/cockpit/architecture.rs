@@ -126,6 +126,17 @@ fn only_the_gateway_holds_what_changes_a_cluster() {
 }
 
 #[test]
+fn only_the_gateway_runs_what_the_team_has_configured() {
+    let everywhere = ["actions/", "sources/", "runtime/", "state/", "update/", "ui/", "journal/", "config/"];
+    let started = offenders(&everywhere, &["Command::new(", ".start()", "process_group("]);
+    // A secret's command only reads.
+    let ours = ["actions/gateway/run/", "actions/gateway/act/command.rs", "config/secret.rs"];
+    let outside: Vec<&String> = started.iter().filter(|o| !ours.iter().any(|f| o.starts_with(f))).collect();
+    assert!(started.len() > outside.len(), "the gateway itself was not found");
+    assert_eq!(outside, Vec::<&String>::new());
+}
+
+#[test]
 fn files_stay_readable() {
     let long: Vec<String> = sources()
         .iter()

@@ -11,7 +11,10 @@ use crate::bench::{Bench, Came, EVERY};
 #[test]
 fn every_action_is_tested() {
     let tested: Vec<ActionId> = EVERY.iter().map(|(action, ..)| *action).collect();
-    assert_eq!(tested, ActionId::ALL);
+    // A command of the team's own is not done to the cluster: it has tests of its own.
+    let to_the_cluster: Vec<ActionId> =
+        ActionId::ALL.iter().copied().filter(|a| *a != ActionId::Command).collect();
+    assert_eq!(tested, to_the_cluster);
 }
 
 /// Runs `test` for every action, some at a time, each in a cluster of its own.

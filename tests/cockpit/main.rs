@@ -8,6 +8,7 @@ mod approvals;
 mod architecture;
 mod bench;
 mod commands;
+mod commands_own;
 mod encoder;
 mod flows;
 mod gateway;

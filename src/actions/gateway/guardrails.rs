@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use crate::actions::Plan;
 use crate::config::{Config, Limits};
-use crate::model::action::Check;
+use crate::model::action::{ActionId, Check};
+use crate::model::command::Risk;
 use crate::model::scope::Scope;
 
 /// What holds in this session.
@@ -43,9 +44,10 @@ impl Rules<'_> {
         let here = Here { config: self.config, limits: self.config.guardrails.here(scope) };
         let mut checks = Vec::new();
         let mut block = |words: Option<String>| checks.extend(words.map(|w| Check::blocks(ABOUT, &w)));
-        let read_only = self.read_only(&here);
+        let read_only = self.read_only(&here).filter(|_| !self.only_reads(plan));
         block(read_only.clone());
         block(here.denied(plan.action.name()));
+        block(command(plan).and_then(|name| here.denied(name)));
         block(self.crowded(&here));
         block(here.too_few(plan));
         let mut hint = |words: Option<String>| {
@@ -64,6 +66,12 @@ impl Rules<'_> {
             read_only: read_only.is_some(),
             approval: here.too_many(plan),
         }
+    }
+
+    /// A command of the team's own that only looks, as they say.
+    fn only_reads(&self, plan: &Plan) -> bool {
+        let spec = |name: &str| self.config.commands.iter().find(|c| c.name == name);
+        command(plan).and_then(spec).is_some_and(|c| c.risk == Risk::Read)
     }
 
     fn read_only(&self, here: &Here<'_>) -> Option<String> {
@@ -86,6 +94,11 @@ impl Rules<'_> {
             format!("{running} operations run already, max_at_once = {most}{place}: wait for one to end")
         })
     }
+}
+
+/// The name of the command that would be run.
+fn command(plan: &Plan) -> Option<&str> {
+    (plan.action == ActionId::Command).then_some(&*plan.subject.name)
 }
 
 impl Here<'_> {
@@ -160,7 +173,7 @@ mod tests {
 
     use super::*;
     use crate::model::Clean;
-    use crate::model::action::{ActionId, ObjectKind, Subject, Verdict};
+    use crate::model::action::{ObjectKind, Subject, Verdict};
 
     const RULES: &str = r#"
 [guardrails]

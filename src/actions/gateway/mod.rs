@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::{Journal, Phase};
 use crate::model::action::{Confirmed as Answer, Planned, Preview, Progress, Recovered, Request};
+use crate::model::command::OutputLine;
 use crate::model::{Clean, Failure, FailureKind};
 use crate::msg::Msg;
 use crate::sources::Session;
@@ -335,6 +336,11 @@ pub(super) struct Told {
 impl Told {
     async fn tell(&self, progress: Progress) {
         drop(self.out.send(Msg::Operation { id: self.operation.clone(), progress }).await);
+    }
+
+    /// What a command has written: more of it, or all that was kept.
+    async fn output(&self, lines: Vec<OutputLine>, is_all: bool) {
+        drop(self.out.send(Msg::Output { id: self.operation.clone(), lines, is_all }).await);
     }
 }
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::act::command;
 use super::record::later;
 use super::review::happened;
+use super::run::Running;
 use super::{Hand, Task};
 use crate::actions::plan::KubeWrite;
 use crate::actions::reader::list_in;
@@ -28,8 +30,17 @@ pub struct Acted {
     entry: Entry,
     /// The generations that the writes made; 0 where the answer does not say.
     generations: Vec<i64>,
-    /// What it has come to, where that was seen already.
-    seen: Option<(Outcome, String)>,
+    course: Course,
+}
+
+/// How it is known what comes of it.
+enum Course {
+    /// By looking at the objects.
+    Looked,
+    /// It was seen already.
+    Seen(Outcome, String),
+    /// It runs here.
+    Running(Box<Running>),
 }
 
 /// The end of an operation, to be recorded and shown.
@@ -65,12 +76,17 @@ impl Acted {
     pub fn new(task: Task, entry: Entry, answers: &[Value]) -> Self {
         // That of `/scale` counts for its object.
         let generations = answers.iter().map(|a| a["metadata"]["generation"].as_i64().unwrap_or(0)).collect();
-        Self { task, entry, generations, seen: None }
+        Self { task, entry, generations, course: Course::Looked }
     }
 
     /// What is over already.
     pub fn seen(task: Task, entry: Entry, progress: Outcome, words: String) -> Self {
-        Self { task, entry, generations: Vec::new(), seen: Some((progress, words)) }
+        Self { task, entry, generations: Vec::new(), course: Course::Seen(progress, words) }
+    }
+
+    /// A command of the team's own.
+    pub fn running(task: Task, entry: Entry, running: Box<Running>) -> Self {
+        Self { task, entry, generations: Vec::new(), course: Course::Running(running) }
     }
 
     pub fn entry(&self) -> Entry {
@@ -78,9 +94,23 @@ impl Acted {
     }
 
     pub async fn watch(mut self, hand: &Hand<'_>) -> Ended {
-        if let Some((progress, words)) = self.seen.take() {
-            return self.end(progress, &words);
+        match std::mem::replace(&mut self.course, Course::Looked) {
+            Course::Seen(outcome, words) => self.end(outcome, &words),
+            Course::Running(running) => {
+                let finished = command::finish(hand, *running).await;
+                let entry = later(&self.entry, Phase::Outcome, &finished.recorded);
+                Ended::new(entry, finished.outcome, &finished.told)
+            }
+            Course::Looked if self.task.writes.iter().any(|w| matches!(w, Write::Run(_))) => {
+                let words =
+                    "midwatch ended while it ran, and how it ended is not known: see what it has done";
+                self.end(Progress::Unknown, words)
+            }
+            Course::Looked => self.watch_objects(hand).await,
         }
+    }
+
+    async fn watch_objects(self, hand: &Hand<'_>) -> Ended {
         let start = Instant::now();
         let deadline = start + Duration::from_secs(self.task.deadline_s);
         let mut last = String::new();

@@ -295,7 +295,7 @@ mod tests {
                 (of.split('(').next().unwrap_or_default().to_owned(), words)
             }
             Sent::Refused(words) => ("Refused".to_owned(), words),
-            Sent::Taken(_) | Sent::Lost(_) => panic!("never of a cache"),
+            Sent::Taken(_) | Sent::Started(_) | Sent::Lost(_) => panic!("never of a cache"),
         }
     }
 

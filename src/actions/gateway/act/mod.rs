@@ -3,9 +3,11 @@
 
 mod alertmanager;
 mod cache;
+pub mod command;
 pub mod kube;
 
 use super::record::{Recorded, later};
+use super::run::Running;
 use super::watch::{Acted, Ended};
 use super::{Hand, Task};
 use crate::actions::Write;
@@ -20,6 +22,8 @@ pub enum Sent {
     Taken(serde_json::Value),
     /// Seen to its end while it was sent: what it came to, and in words.
     Seen(fn(Clean) -> Progress, String),
+    /// It runs.
+    Started(Box<Running>),
     /// For certain nothing was done, and why.
     Refused(String),
     /// It may have happened or not.
@@ -60,7 +64,7 @@ pub async fn dry_run(session: &Session, write: &Write) -> Option<Check> {
     match write {
         Write::Kube(write) => Some(kube::dry_run(session, write).await),
         // What the cache says of it is among the action's own checks.
-        Write::Silence(_) | Write::Flush(_) => None,
+        Write::Silence(_) | Write::Flush(_) | Write::Run(_) => None,
     }
 }
 
@@ -69,6 +73,7 @@ async fn send(hand: &Hand<'_>, write: &Write) -> Sent {
         Write::Kube(write) => kube::send(hand, write).await,
         Write::Silence(write) => alertmanager::send(hand, write).await,
         Write::Flush(write) => cache::send(hand, write).await,
+        Write::Run(run) => command::send(run),
     }
 }
 
@@ -77,6 +82,8 @@ async fn find(hand: &Hand<'_>, write: &Write) -> Found {
         Write::Kube(write) => kube::find(hand.session, write).await,
         Write::Silence(write) => alertmanager::find(hand, write).await,
         Write::Flush(write) => cache::find(hand, write).await,
+        // What a command does is not known to us.
+        Write::Run(_) => Found::Unseen,
     }
 }
 
@@ -92,6 +99,10 @@ impl Recorded {
                 Sent::Seen(progress, words) => {
                     let entry = later(&entry, Phase::Acted, write.taken_by());
                     return Act::Taken(Acted::seen(task, entry, progress, words));
+                }
+                Sent::Started(running) => {
+                    let entry = later(&entry, Phase::Acted, write.taken_by());
+                    return Act::Taken(Acted::running(task, entry, running));
                 }
                 Sent::Refused(why) if at == 0 => {
                     let words = format!("refused, nothing was done: {why}");

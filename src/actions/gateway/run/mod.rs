@@ -50,8 +50,6 @@ pub enum Exit {
     Signalled(i32),
     TimedOut,
     Cancelled,
-    /// Why, and what to do.
-    NotStarted(String),
     /// Somebody else has waited for it: how it ended is lost.
     Unknown(String),
 }
@@ -93,10 +91,7 @@ impl Run {
         let (program, arguments) = self.argv.split_first().ok_or("there is nothing to run")?;
         let directory = std::path::absolute(&self.directory).map_err(|e| e.to_string())?;
         if !directory.is_dir() {
-            return Err(format!(
-                "the directory {} is not there; make it, or correct 'directory' in the configuration",
-                directory.display()
-            ));
+            return Err(no_directory(&directory));
         }
         // What holds a '/' is meant from the directory, as a shell would have it after a 'cd'.
         let path =
@@ -111,23 +106,34 @@ impl Run {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|e| not_started(program, Path::new(&path), &e))?;
+            .map_err(|e| not_started(program, &directory, &e))?;
         let leader = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let group = Group { leader, is_over: false };
         Ok(Running { child, group, since: Instant::now(), timeout: Duration::from_secs(self.timeout_s) })
     }
 
-    /// Starts it and sees it to its end. `output` gets the lines as they come, as far as its receiver
-    /// keeps up; `stop` cancels.
-    pub async fn run(&self, output: mpsc::Sender<OutputLine>, stop: CancellationToken) -> Ran {
-        match self.start() {
-            Ok(running) => running.finish(output, stop).await,
-            Err(why) => {
-                let exit = Exit::NotStarted(why);
-                let (lines, sha256) = Output::new(None, None, output).finish();
-                Ran { exit, killed: false, duration: Duration::ZERO, sha256, bytes: 0, lines }
-            }
+    /// Why it could not be started now, as far as can be seen.
+    pub fn trouble(&self) -> Option<String> {
+        let program = self.argv.first()?;
+        let directory = Path::new(&self.directory);
+        if !directory.is_dir() {
+            return Some(no_directory(directory));
         }
+        let is_there = match program.contains('/') {
+            true => directory.join(program).is_file(),
+            false => {
+                let path = std::env::var_os("PATH").unwrap_or_default();
+                std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+            }
+        };
+        (!is_there).then(|| not_there(program, directory))
+    }
+
+    /// Which variables are to be passed on and are not set.
+    pub fn unset(&self) -> Option<String> {
+        let unset: Vec<&str> =
+            self.environment.iter().map(String::as_str).filter(|n| std::env::var_os(n).is_none()).collect();
+        (!unset.is_empty()).then(|| format!("not set here: {}", unset.join(", ")))
     }
 
     fn variables(&self, ours: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
@@ -140,21 +146,29 @@ impl Run {
     }
 }
 
+fn no_directory(directory: &Path) -> String {
+    format!(
+        "the directory {} is not there; make it, or correct 'directory' in the configuration",
+        directory.display()
+    )
+}
+
+fn not_there(program: &str, directory: &Path) -> String {
+    if program.contains('/') {
+        let path = directory.join(program);
+        return format!("{} is not there; correct 'run' or 'directory' in the configuration", path.display());
+    }
+    format!("'{program}' is not on the PATH; install it, or write its whole path in the configuration")
+}
+
 /// The kernel's error in words that say what to do.
-fn not_started(program: &str, path: &Path, error: &std::io::Error) -> String {
+fn not_started(program: &str, directory: &Path, error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
-        ErrorKind::NotFound if path.exists() => {
+        ErrorKind::NotFound if program.contains('/') && directory.join(program).exists() => {
             format!("the interpreter of '{program}' is not there; look at its first line, #!")
         }
-        ErrorKind::NotFound if program.contains('/') => {
-            format!("{} is not there; correct 'run' or 'directory' in the configuration", path.display())
-        }
-        ErrorKind::NotFound => {
-            format!(
-                "'{program}' is not on the PATH; install it, or write its whole path in the configuration"
-            )
-        }
+        ErrorKind::NotFound => not_there(program, directory),
         ErrorKind::PermissionDenied => {
             format!(
                 "'{program}' may not be executed; chmod +x makes it a program, or you lack the permission"
@@ -199,6 +213,7 @@ impl Running {
             Until::Ended(status) => (exit_of(status), false),
             Until::Stopped(exit) => (exit, self.end(&mut output).await),
         };
+        self.group.is_over = true;
         let duration = self.since.elapsed();
         let drained = timeout(DRAIN, async {
             while output.is_open() {
@@ -209,7 +224,6 @@ impl Running {
             output
                 .note("… something that the command started still runs; what it writes is not read any more");
         }
-        self.group.is_over = true;
         let bytes = output.bytes;
         let (lines, sha256) = output.finish();
         Ran { exit, killed, duration, sha256, bytes, lines }

@@ -26,7 +26,7 @@ fn command(argv: &[&str]) -> Run {
 async fn ran(run: &Run) -> Ran {
     let (live, mut lines) = mpsc::channel(16);
     let reader = tokio::spawn(async move { while lines.recv().await.is_some() {} });
-    let ran = run.run(live, CancellationToken::new()).await;
+    let ran = run.start().unwrap().finish(live, CancellationToken::new()).await;
     reader.await.unwrap();
     ran
 }
@@ -42,7 +42,7 @@ async fn stopped(text: &str) -> Ran {
     let run = script(text);
     let running = tokio::spawn({
         let stop = stop.clone();
-        async move { run.run(live, stop).await }
+        async move { run.start().unwrap().finish(live, stop).await }
     });
     while lines.recv().await.unwrap().text != Clean::new("ready") {}
     stop.cancel();
@@ -130,12 +130,13 @@ async fn what_can_t_be_started_says_what_to_do() {
         (vec![data.as_str()], "no program of this machine"),
         (vec![], "nothing to run"),
     ] {
-        let Exit::NotStarted(why) = ran(&command(&argv)).await.exit else { panic!("{argv:?} was started") };
+        let Err(why) = command(&argv).start() else { panic!("{argv:?} was started") };
         assert!(why.contains(words), "{why}");
     }
     let mut lost = script("true");
     lost.directory = dir.path().join("gone").display().to_string();
-    let Exit::NotStarted(why) = ran(&lost).await.exit else { panic!() };
+    let Err(why) = lost.start() else { panic!() };
+    assert_eq!(lost.trouble().as_ref(), Some(&why), "the dialog says it before");
     assert!(why.contains("the directory") && why.contains("configuration"), "{why}");
 }
 
@@ -217,7 +218,7 @@ async fn no_zombie_is_left() {
 async fn a_flood_is_capped_and_a_slow_receiver_blocks_nobody() {
     let run = script("head -c 10000000 /dev/zero | tr '\\0' 'x' | fold -w 99");
     let (live, mut lines) = mpsc::channel(4);
-    let ran = run.run(live, CancellationToken::new()).await;
+    let ran = run.start().unwrap().finish(live, CancellationToken::new()).await;
     assert_eq!((ran.exit.clone(), ran.bytes > 10_000_000), (Exit::Exited(0), true));
     let kept: usize = ran.lines.iter().map(|l| l.text.len()).sum();
     assert!(kept <= output::MAX_KEPT, "{kept}");
