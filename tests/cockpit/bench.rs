@@ -199,6 +199,15 @@ impl Bench {
         self.audit().into_iter().map(|r| r.entry.phase).collect()
     }
 
+    /// From now on the audit log can't be written, for this reason.
+    pub fn lose_the_log(&mut self, why: &str) {
+        let ticking = *self.sim.clock();
+        let (out, messages) = mpsc::channel(256);
+        self.messages = messages;
+        let clock = Clock::new(move || ticking.now());
+        self.gateway = Gateway::new(Arc::new(Config::default()), false, clock, Err(why.to_owned()), out);
+    }
+
     /// Another process's gateway over the same log.
     pub fn another(&mut self) -> Gateway {
         let (out, messages) = mpsc::channel(256);

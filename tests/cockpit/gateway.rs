@@ -3,7 +3,7 @@
 
 use midwatch::config::Config;
 use midwatch::journal::Phase;
-use midwatch::model::action::{ActionId, Planned, Progress};
+use midwatch::model::action::{ActionId, Confirmed, Planned, Progress};
 use midwatch::sim::WriteFault;
 
 use crate::bench::{Bench, Came, EVERY};
@@ -260,4 +260,94 @@ async fn a_statefulset_that_waits_for_its_broken_pod_says_which_to_delete() {
     }
     let object = bench.object(cache).await;
     assert_eq!(object["status"]["readyReplicas"], 4);
+}
+
+/// Faults of the whole API server, set before a step of the pipeline.
+fn outages() -> Vec<midwatch::sim::Fault> {
+    use midwatch::sim::Fault;
+    vec![
+        Fault { down: true, ..Fault::default() },
+        Fault { error_ratio: 1.0, ..Fault::default() },
+        Fault { too_many_ratio: 1.0, retry_after_s: 1, ..Fault::default() },
+        Fault { expired_token: true, ..Fault::default() },
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_before_the_act_keeps_it_from_being_done() {
+    for_every_action(outage_before).await;
+}
+
+async fn outage_before(line: usize) {
+    let (action, ..) = EVERY[line];
+    let mut bench = Bench::furnished(Config::default(), false).await;
+    let request = bench.case(line).await;
+    let acts = bench.acts();
+    for fault in outages() {
+        bench.sim.set_fault(fault.clone());
+        let planned = bench.plan(&request).await;
+        bench.sim.set_fault(Default::default());
+        // Without an answer there is no plan, and the failure says what to do.
+        let failure = planned.expect_err("nothing could be read");
+        assert!(!failure.next.is_empty() && !failure.happened.is_empty(), "{action:?} {failure:?}");
+
+        let preview = bench.preview(&request).await;
+        bench.sim.set_fault(fault.clone());
+        let came = bench.confirm(&preview).await;
+        bench.sim.set_fault(Default::default());
+        assert!(matches!(came, Came::Not(_)), "{action:?} {fault:?}: {came:?}");
+        assert_eq!(bench.audit().last().unwrap().entry.phase, Phase::Refused, "{action:?}");
+    }
+    assert_eq!(bench.acts(), acts, "{action:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_after_the_act_hides_the_outcome_only_for_its_time() {
+    for line in [0, 1, 2, 5] {
+        let (action, ..) = EVERY[line];
+        for fault in outages() {
+            let mut bench = Bench::furnished(Config::default(), false).await;
+            let request = bench.case(line).await;
+            let preview = bench.preview(&request).await;
+            let acts = bench.acts();
+            bench.begin(&preview);
+            let sent = bench.until(|p| matches!(p, Progress::Watching(_))).await;
+            assert!(matches!(sent, Came::Over(Progress::Watching(_))), "{action:?}: {sent:?}");
+            bench.sim.set_fault(fault);
+            let hidden =
+                bench.until(|p| matches!(p, Progress::Watching(w) if w.contains("can't be seen"))).await;
+            assert!(matches!(hidden, Came::Over(_)), "{action:?}: {hidden:?}");
+            bench.sim.set_fault(Default::default());
+            let over = bench.until_over().await;
+            assert!(matches!(over, Came::Over(Progress::Done(_))), "{action:?}: {over:?}");
+            assert_eq!(bench.acts(), acts + 1, "{action:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_can_not_be_recorded_is_not_done() {
+    let mut bench = Bench::furnished(Config::default(), false).await;
+    let request = bench.case(0).await;
+    let acts = bench.acts();
+    bench.lose_the_log("No space left on device (os error 28)");
+    let preview = bench.preview(&request).await;
+    let came = bench.confirm(&preview).await;
+    let Came::Not(Confirmed::Refused(failure)) = came else { panic!("{came:?}") };
+    assert!(failure.happened.contains("No space left"), "{failure:?}");
+    assert!(failure.next.contains("nothing was done"), "{failure:?}");
+    assert_eq!(bench.acts(), acts);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_was_replaced_under_the_dialog_is_another() {
+    let mut bench = Bench::furnished(Config::default(), false).await;
+    let pod = bench.case(EVERY.iter().position(|(a, ..)| *a == ActionId::DeletePod).unwrap()).await;
+    let preview = bench.preview(&pod).await;
+    // Somebody else deletes it while the dialog is open.
+    assert!(matches!(bench.act(&pod).await, Progress::Done(_)));
+    let acts = bench.acts();
+    let came = bench.confirm(&preview).await;
+    assert!(matches!(&came, Came::Not(Confirmed::Refused(_))), "{came:?}");
+    assert_eq!(bench.acts(), acts);
 }
