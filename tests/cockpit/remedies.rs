@@ -39,8 +39,8 @@ async fn choose(cockpit: &mut Cockpit, key: &str, name: &str) {
 
 /// Lets time pass until the headline is fine, for a quarter of an hour at most.
 async fn recovered(cockpit: &mut Cockpit) {
-    for _ in 0..60 {
-        cockpit.advance(Duration::from_secs(15)).await;
+    for _ in 0..15 {
+        cockpit.advance(Duration::from_secs(60)).await;
         cockpit.settled_at_now().await;
         if cockpit.state.derived.headline.health == Health::Ok {
             return;
