@@ -22,9 +22,9 @@
 //! - a **panel**: a file in [`panels`] that implements [`panels::Panel`], and a line in [`panels::PANELS`];
 //! - a **source**: a file in [`sources`] that implements [`sources::Source`], a line in
 //!   [`sources::SOURCES`]; what it observes is a plain type in [`model`];
-//! - an **action**: a line in [`model::action::ActionId`], a file in [`actions`] that makes its plan, a line
-//!   in [`actions::ACTIONS`], and a key. It never holds a client that changes anything: the
-//!   [`actions::gateway`] checks, shows, records and sends;
+//! - an **action**: a line in [`model::action::ActionId`], a file in [`actions`] with a function that
+//!   makes its plan, its line in [`actions::plan`], and a key. It never holds a client that changes
+//!   anything: the [`actions::gateway`] checks, shows, records and sends;
 //! - a **key**: a line in [`input::command::COMMANDS`], one in `keymaps/default.toml`, and what it does
 //!   in `update/commands.rs`;
 //! - a **scenario**: a TOML file under `assets/scenarios/`.

@@ -174,6 +174,8 @@ pub enum Expect {
 /// What would be done. Made anew from the same objects it is the same, hash and all.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
+    /// Where it is carried out; the gateway says so.
+    pub cluster: String,
     pub action: ActionId,
     pub subject: Subject,
     /// In this order; what follows on one that failed is not sent.
@@ -205,6 +207,7 @@ impl Plan {
     /// A plan of low risk that changes `before` to `after`, with all else to be said.
     pub fn new(action: ActionId, subject: &Subject, writes: Vec<Write>) -> Self {
         Self {
+            cluster: String::new(),
             action,
             subject: subject.clone(),
             writes,

@@ -123,6 +123,9 @@ fn line(r: &Record) -> String {
     if !r.entry.reason.is_empty() {
         text += &format!("  because: {}", r.entry.reason);
     }
+    if !r.entry.approver.is_empty() {
+        text += &format!("  approved by {}", r.entry.approver);
+    }
     Clean::new(&text).as_str().to_owned()
 }
 

@@ -62,6 +62,8 @@ pub struct Shown {
     /// It has been on the screen for long enough: keys count from now on.
     pub armed: bool,
     pub focus: Focus,
+    /// Lines of the plan that are above the window, where it is too small for all of them.
+    pub scroll: usize,
     pub reason: TextArea<'static>,
     pub name: TextArea<'static>,
 }
@@ -77,7 +79,7 @@ pub enum Focus {
 impl Shown {
     pub fn new(preview: Preview, since: Timestamp) -> Self {
         let (reason, name) = (line_field(""), line_field(""));
-        Self { preview, since, armed: false, focus: Focus::Cancel, reason, name }
+        Self { preview, since, armed: false, focus: Focus::Cancel, scroll: 0, reason, name }
     }
 
     pub fn typed_name(&self) -> String {

@@ -60,8 +60,19 @@ pub fn draw(paint: &mut Paint<'_>, area: Rect, dialog: &Dialog) -> Option<Positi
     let title = format!(" {} {} ", dialog.request.action.title(), dialog.request.subject.words());
     let inner = paint.frame(at, Line::from(paint.span(title, Role::Focus)), Line::default(), true, false);
     let upper = inner.height.saturating_sub(below);
-    for (y, line) in (0..upper).zip(lines) {
+    let hidden = lines.len().saturating_sub(usize::from(upper));
+    let first = match &dialog.stage {
+        Stage::Shown(shown) => shown.scroll.min(hidden),
+        _ => 0,
+    };
+    for (y, line) in (0..upper).zip(lines.into_iter().skip(first)) {
         paint.line(inner, y, line);
+    }
+    // What is not seen is told where the eye ends.
+    if hidden > first && upper > 0 {
+        let more = format!(" {} more lines: page down ", hidden - first + 1);
+        paint.clear(Rect { y: inner.y + upper - 1, height: 1, ..inner });
+        paint.text(inner, upper - 1, &more, Role::Warning);
     }
     let lower = Rect { y: inner.y + upper, height: inner.height - upper, ..inner };
     match &dialog.stage {

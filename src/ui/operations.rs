@@ -39,7 +39,12 @@ fn errors(paint: &Paint<'_>, operation: &Operation) -> Option<String> {
     }
     let here = operation.context == paint.state.scope.context;
     let (before, now) = (operation.errors_before?, paint.state.error_ratio()?);
-    here.then(|| format!("errors {} → {}", human::percent(before), human::percent(now)))
+    // What is old is not said as if it were now.
+    let old = match paint.state.feed_health(paint.state.measuring()) {
+        Health::Ok => "",
+        _ => " (stale)",
+    };
+    here.then(|| format!("errors {} → {}{old}", human::percent(before), human::percent(now)))
 }
 
 /// Takes a line of the body for the newest operation, where there is one to be shown.

@@ -15,6 +15,10 @@ use crate::state::view::{ChoiceKind, line_field};
 use crate::state::{Overlay, Page, State};
 use crate::ui::human;
 
+/// Lines that a page of a plan is moved by, and more than any plan has.
+const SCROLL: usize = 6;
+const MOST_LINES: usize = 200;
+
 /// Opens the dialog of an action over what is under the cursor, or asks over what.
 pub fn ask_for(state: &mut State, action: ActionId) -> Vec<Effect> {
     let mut subjects = state.subjects(action);
@@ -417,6 +421,8 @@ fn shown_key(state: &mut State, chord: Chord) -> Vec<Effect> {
     match (chord.code, field) {
         (Code::Tab, _) if chord.shift => shown.focus = order[(at + order.len() - 1) % order.len()],
         (Code::Tab | Code::Down, _) => shown.focus = order[(at + 1) % order.len()],
+        (Code::PageDown, _) => shown.scroll = (shown.scroll + SCROLL).min(MOST_LINES),
+        (Code::PageUp, _) => shown.scroll = shown.scroll.saturating_sub(SCROLL),
         (Code::Up, _) => shown.focus = order[(at + order.len() - 1) % order.len()],
         // A field leads on to the next, and never presses a button.
         (Code::Enter, Some(_)) => {

@@ -9,8 +9,10 @@ mod output;
 use crate::effect::Effect;
 use crate::input::keymap::Lookup;
 use crate::input::{Chord, Code};
+use crate::model::action::Question;
 use crate::model::{Clean, Health};
 use crate::msg::Msg;
+use crate::state::actions::Stage;
 use crate::state::view::{ChoiceKind, TextPurpose};
 use crate::state::{Connection, Overlay, Page, State};
 
@@ -176,6 +178,13 @@ fn paste(state: &mut State, text: &str) {
         Some(Overlay::Choice(choice)) => {
             choice.query.insert_str(line.as_str());
             choices::narrow(choice);
+        }
+        // An answer may be pasted; a confirmation may not.
+        Some(Overlay::Dialog(dialog)) => {
+            if let Stage::Asking { question: Question::Text { .. }, field, .. } = &mut dialog.stage {
+                field.insert_str(line.as_str());
+            }
+            return;
         }
         _ => return,
     }

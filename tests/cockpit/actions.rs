@@ -169,3 +169,48 @@ async fn read_only_sends_nothing_but_questions() {
     assert_eq!(writes(&cockpit), Vec::<String>::new());
     assert!(cockpit.state.operations.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_does_not_fit_says_so_and_is_scrolled() {
+    let mut cockpit = Cockpit::open("bad-deploy", (80, 16)).await;
+    cockpit.press("b enter");
+    cockpit.until_shown("back from revision 17").await;
+    cockpit.press("enter");
+    cockpit.until_armed().await;
+    let screen = cockpit.screen();
+    assert!(screen.contains("more lines: page down") && screen.contains("[ Cancel ]"), "{screen}");
+    assert!(!screen.contains("the API server would accept it"), "{screen}");
+    cockpit.press("pagedown pagedown pagedown");
+    let screen = cockpit.screen();
+    assert!(screen.contains("the API server would accept it"), "{screen}");
+    assert!(!screen.contains("more lines") && screen.contains("[ Cancel ]"), "{screen}");
+    cockpit.press("esc");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_may_be_pasted_and_a_wrong_one_is_asked_again() {
+    use midwatch::msg::Msg;
+    let mut cockpit = Cockpit::open("bad-deploy", (100, 40)).await;
+    cockpit.press("5 enter a");
+    cockpit.until_shown("others see who has it until then").await;
+    cockpit.press("backspace backspace backspace");
+    midwatch::update::update(&mut cockpit.state, Msg::Paste("soon\nand a second line".into()));
+    cockpit.press("enter");
+    cockpit.until_shown("soon").await;
+    cockpit
+        .until("the question again", |s| {
+            use midwatch::state::{Overlay, actions::Stage};
+            matches!(&s.view.overlay, Some(Overlay::Dialog(d)) if matches!(d.stage, Stage::Asking { .. }))
+        })
+        .await;
+    assert!(!cockpit.screen().contains("second line"), "{}", cockpit.screen());
+    cockpit.press("backspace backspace backspace backspace");
+    cockpit.type_text("45m");
+    cockpit.press("enter");
+    cockpit.until_armed().await;
+    assert!(cockpit.screen().contains("acknowledged by nobody → oncall for 45"), "{}", cockpit.screen());
+    cockpit.press("right enter");
+    cockpit.until("the operation", |s| s.operations.len() == 1).await;
+    cockpit.until_over().await;
+    cockpit.until_shown("ack oncall, 4").await;
+}

@@ -14,7 +14,7 @@ use crate::support::origin;
 
 const WORKER: &str = "/apis/apps/v1/namespaces/shop/deployments/worker";
 
-async fn stage() -> Bench {
+async fn stage(origin: jiff::Timestamp) -> Bench {
     let mut scenario = Scenario::named("calm").unwrap();
     let may = |verbs: serde_json::Value, resources: serde_json::Value| json!({"user": "viewer", "verbs": verbs, "resources": resources});
     scenario.rights = serde_json::from_value(json!([
@@ -22,7 +22,7 @@ async fn stage() -> Bench {
         may(json!(["create"]), json!(["configmaps", "selfsubjectreviews", "selfsubjectaccessreviews"])),
     ]))
     .unwrap();
-    let options = sim::Options { scenario, seed: 7, speed: 0.0, pods: None, origin: origin() };
+    let options = sim::Options { scenario, seed: 7, speed: 0.0, pods: None, origin };
     let sim = sim::start(options).await.unwrap();
     let mut config = Config::default();
     config.guardrails.everywhere.max_replicas = Some(7);
@@ -41,7 +41,7 @@ async fn other(bench: &Bench) -> Arc<Session> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_the_limit_it_takes_somebody_else_and_counts_once() {
-    let mut bench = stage().await;
+    let mut bench = stage(origin()).await;
     let worker = bench.subject(ObjectKind::Deployment, "worker").await;
     let up = request(ActionId::Scale, worker.clone(), &[("replicas", "8")]);
     let preview = bench.preview(&up).await;
@@ -86,7 +86,7 @@ async fn over_the_limit_it_takes_somebody_else_and_counts_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_approval_is_of_one_plan_for_a_while() {
-    let mut bench = stage().await;
+    let mut bench = stage(origin()).await;
     let worker = bench.subject(ObjectKind::Deployment, "worker").await;
     let up = |n: &str| request(ActionId::Scale, worker.clone(), &[("replicas", n)]);
     let preview = bench.preview(&up("8")).await;
@@ -102,7 +102,7 @@ async fn an_approval_is_of_one_plan_for_a_while() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plan_that_is_not_what_its_hash_says_is_not_shown() {
-    let mut bench = stage().await;
+    let mut bench = stage(origin()).await;
     let worker = bench.subject(ObjectKind::Deployment, "worker").await;
     let preview = bench.preview(&request(ActionId::Scale, worker, &[("replicas", "8")])).await;
     bench.confirm(&preview).await;
@@ -114,4 +114,41 @@ async fn a_plan_that_is_not_what_its_hash_says_is_not_shown() {
     map["metadata"] = json!({"name": "forged", "labels": {"midwatch.dev/kind": "plan"}});
     bench.make("/api/v1/namespaces/shop/configmaps", map).await;
     assert_eq!(bench.gateway.open_plans(&bench.session, "shop").await.unwrap().len(), 1, "only the true one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_lists_what_waits_and_approves_what_is_named() {
+    // The command goes by the wall clock.
+    let mut bench = stage(jiff::Timestamp::now()).await;
+    let worker = bench.subject(ObjectKind::Deployment, "worker").await;
+    let up = request(ActionId::Scale, worker, &[("replicas", "8")]);
+    let preview = bench.preview(&up).await;
+    bench.confirm(&preview).await;
+    let home = bench.directory.path().to_owned();
+    let run = |context: &'static str, args: Vec<String>| {
+        let home = home.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut command = std::process::Command::new(crate::support::program());
+            command.env("HOME", &home).env_remove("XDG_STATE_HOME").env_remove("XDG_CONFIG_HOME");
+            command.args(["approve", "--context", context, "-n", "shop", "--kubeconfig"]);
+            let done = command.arg(home.join("kubeconfig")).args(args).output().unwrap();
+            let text = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+            (done.status.code(), text)
+        })
+    };
+    let short = preview.plan[..16].to_owned();
+    let (code, text) = run("prod-eu-1-viewer", vec![]).await.unwrap();
+    assert!(code == Some(0) && text.contains(&short) && text.contains("replicas 6 → 8"), "{text}");
+    let named = |name: &str| vec![short.clone(), "--name".to_owned(), name.to_owned()];
+    let (code, text) = run("prod-eu-1", named("worker")).await.unwrap();
+    assert!(code == Some(2) && text.contains("it is your own"), "{text}");
+    let (code, text) = run("prod-eu-1-viewer", named("web")).await.unwrap();
+    assert!(code == Some(2) && text.contains("'web' is not 'worker': nothing was approved"), "{text}");
+    let (code, text) = run("prod-eu-1-viewer", vec![short.clone()]).await.unwrap();
+    assert!(code == Some(2) && text.contains("no terminal to type the name on"), "{text}");
+    let (code, text) = run("prod-eu-1-viewer", vec!["ffff".into()]).await.unwrap();
+    assert!(code == Some(2) && text.contains("no plan 'ffff' waits"), "{text}");
+    let (code, text) = run("prod-eu-1-viewer", named("worker")).await.unwrap();
+    assert!(code == Some(0) && text.contains("approved: scale deployment/worker"), "{text}");
+    assert!(!bench.preview(&up).await.approval_missing);
 }

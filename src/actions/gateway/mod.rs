@@ -288,7 +288,8 @@ impl Gateway {
         match super::plan(&reader, request).await {
             Err(Stop::Ask(question)) => Ok(Err(question)),
             Err(Stop::Failed(failure)) => Err(failure),
-            Ok(plan) => {
+            Ok(mut plan) => {
+                plan.cluster = session.scope.cluster.to_string();
                 let rules = guardrails::Rules {
                     config: &self.inner.config,
                     read_only: self.inner.read_only,
