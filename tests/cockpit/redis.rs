@@ -349,6 +349,40 @@ async fn memcached_is_flushed_whole() {
     assert_eq!(flushed, 1);
 }
 
+/// One exchange with a real memcached, until its answer ends so.
+async fn exchange(port: u16, asked: &str, ends: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(asked.as_bytes()).await.unwrap();
+    let mut lines = BufReader::new(stream);
+    let mut answer = String::new();
+    while !answer.ends_with(ends) {
+        assert!(lines.read_line(&mut answer).await.unwrap() > 0, "it closed after '{answer}'");
+    }
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_memcached_is_flushed() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut command = tokio::process::Command::new("memcached");
+    // As root it wants to be told so.
+    command.args(["-l", "127.0.0.1", "-U", "0", "-u", "root", "-p", &port.to_string()]).kill_on_drop(true);
+    let Ok(_server) = command.spawn() else { return crate::commands::skip("memcached") };
+    let deadline = tokio::time::Instant::now() + crate::support::PATIENCE;
+    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "it did not start");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    exchange(port, "set page 0 0 1\r\nx\r\n", "STORED\r\n").await;
+    let mut bench = bench(cache(&format!("url = 'memcached://127.0.0.1:{port}'"))).await;
+    let preview = bench.preview(&flush(&[])).await;
+    assert!(about(&preview, "holds").contains("1 items"), "{:?}", preview.checks);
+    assert!(matches!(bench.confirm(&preview).await, Came::Over(Progress::Done(_))));
+    assert_eq!(exchange(port, "get page\r\n", "END\r\n").await, "END\r\n");
+    let stats = exchange(port, "stats\r\n", "END\r\n").await;
+    assert!(stats.contains("STAT cmd_flush 1\r\n"), "{stats}");
+}
+
 /// The simulated cluster's own cache: four pods, one of them the master, with a password that the
 /// container has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
