@@ -216,6 +216,10 @@ fn rollout(hand: &Hand<'_>, write: &KubeWrite, object: &Value, generation: i64) 
         return Seen::NotYet("waiting for the controller".to_owned());
     }
     match workload.rollout() {
+        // kubectl calls a scale-down complete before a pod has ended; we wait for the number.
+        Rollout::Complete | Rollout::None if workload.current > workload.wanted => {
+            Seen::NotYet(format!("{} pods, {} are wanted", workload.current, workload.wanted))
+        }
         Rollout::Complete | Rollout::None => {
             Seen::Done(format!("complete: {} of {} ready", workload.ready, workload.wanted))
         }
