@@ -37,6 +37,8 @@ pub struct Bench {
     pub gateway: Gateway,
     pub session: Arc<Session>,
     pub directory: tempfile::TempDir,
+    /// Simulated time is left alone: nothing comes to its end meanwhile.
+    pub stands_still: bool,
     messages: mpsc::Receiver<Msg>,
     client: reqwest::Client,
 }
@@ -61,7 +63,7 @@ impl Bench {
         let (out, messages) = mpsc::channel(256);
         let gateway = gateway(&sim, config, read_only, directory.path(), out);
         let client = client(&sim);
-        Self { sim, gateway, session, directory, messages, client }
+        Self { sim, gateway, session, directory, stands_still: false, messages, client }
     }
 
     /// An object as it stands.
@@ -161,6 +163,7 @@ impl Bench {
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => panic!("the gateway is gone"),
+                Err(_) if self.stands_still => {}
                 Err(_) => self.sim.advance(Duration::from_secs(5)).await,
             }
         }

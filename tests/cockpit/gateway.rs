@@ -310,6 +310,7 @@ async fn an_outage_after_the_act_hides_the_outcome_only_for_its_time() {
             let request = bench.case(line).await;
             let preview = bench.preview(&request).await;
             let acts = bench.acts();
+            bench.stands_still = true;
             bench.begin(&preview);
             let sent = bench.until(|p| matches!(p, Progress::Watching(_))).await;
             assert!(matches!(sent, Came::Over(Progress::Watching(_))), "{action:?}: {sent:?}");
@@ -317,6 +318,7 @@ async fn an_outage_after_the_act_hides_the_outcome_only_for_its_time() {
             let hidden =
                 bench.until(|p| matches!(p, Progress::Watching(w) if w.contains("can't be seen"))).await;
             assert!(matches!(hidden, Came::Over(_)), "{action:?}: {hidden:?}");
+            bench.stands_still = false;
             bench.sim.set_fault(Default::default());
             let over = bench.until_over().await;
             assert!(matches!(over, Came::Over(Progress::Done(_))), "{action:?}: {over:?}");
