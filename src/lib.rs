@@ -49,6 +49,7 @@ pub mod model;
 pub mod msg;
 pub mod panels;
 pub mod report;
+pub mod runbook;
 pub mod runtime;
 pub mod setup;
 pub mod sim;

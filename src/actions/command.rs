@@ -30,6 +30,7 @@ pub async fn plan(read: &Reader<'_>, subject: &Subject, answers: &Answers) -> Re
         argv: fill(spec, &values)?,
         directory: spec.directory.display().to_string(),
         environment: spec.environment.clone(),
+        variables: BTreeMap::new(),
         timeout_s: spec.timeout.as_secs().unsigned_abs(),
     };
     let shown = command_line(&run.argv);

@@ -21,8 +21,10 @@ pub mod quiet;
 pub mod scope;
 pub mod signal;
 pub mod text;
+pub mod verdict;
 pub mod workload;
 
 pub use feed::{Batch, Change, Failure, FailureKind, FeedId, Key, Observation};
 pub use health::Health;
 pub use text::Clean;
+pub use verdict::{Outcome, Verdict};

@@ -38,6 +38,7 @@ use check::Checked;
 pub use confirm::Given;
 use confirm::Not;
 use record::Scribe;
+use run::{Ran, Run};
 
 /// How often what was done is looked at, and for how long a lost answer is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -269,6 +270,19 @@ impl Gateway {
             }
             self.follow(&hand, act).await;
         }
+    }
+
+    /// Runs a command that only looks, as its risk says; what it writes is told as it comes.
+    ///
+    /// # Errors
+    /// Why it could not be started.
+    pub async fn look(
+        &self,
+        run: &Run,
+        live: mpsc::Sender<OutputLine>,
+        stop: CancellationToken,
+    ) -> Result<Ran, String> {
+        act::command::look(run, live, stop).await
     }
 
     /// Asks an operation that can be stopped to stop.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::Sent;
 use crate::actions::gateway::Hand;
@@ -25,6 +26,14 @@ pub fn send(run: &Run) -> Sent {
         Ok(running) => Sent::Started(Box::new(running)),
         Err(why) => Sent::Refused(why),
     }
+}
+
+/// Runs what only looks, to its end: it needs no confirmation, and leaves no record of its own.
+///
+/// # Errors
+/// Why it could not be started.
+pub async fn look(run: &Run, live: mpsc::Sender<OutputLine>, stop: CancellationToken) -> Result<Ran, String> {
+    Ok(run.start()?.finish(live, stop).await)
 }
 
 /// What it came to.

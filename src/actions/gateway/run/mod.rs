@@ -4,6 +4,7 @@
 
 mod output;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -29,15 +30,18 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// How often it is looked whether all of the group is gone.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What would be run. The values of the environment are not in it: it is shown and recorded.
+/// What would be run. The values of our environment are not in it: it is shown and recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// Of the action in the configuration.
     pub name: String,
     pub argv: Vec<String>,
     pub directory: String,
-    /// Names of variables.
+    /// Names of variables of our own environment that are passed on.
     pub environment: Vec<String>,
+    /// Variables with their values, which are no secrets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
     pub timeout_s: u64,
 }
 
@@ -100,7 +104,8 @@ impl Run {
             .args(arguments)
             .current_dir(&directory)
             .env_clear()
-            .envs(self.variables(std::env::vars_os()))
+            .envs(self.passed_on(std::env::vars_os()))
+            .envs(&self.variables)
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -136,7 +141,7 @@ impl Run {
         (!unset.is_empty()).then(|| format!("not set here: {}", unset.join(", ")))
     }
 
-    fn variables(&self, ours: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
+    fn passed_on(&self, ours: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
         let is_passed_on = |name: &str| {
             PASSED_ON.contains(&name) || name.starts_with("LC_") || self.environment.iter().any(|n| n == name)
         };

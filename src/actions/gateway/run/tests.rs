@@ -19,6 +19,7 @@ fn command(argv: &[&str]) -> Run {
         argv: argv.iter().map(|a| (*a).to_owned()).collect(),
         directory: std::env::temp_dir().display().to_string(),
         environment: Vec::new(),
+        variables: BTreeMap::new(),
         timeout_s: 60,
     }
 }

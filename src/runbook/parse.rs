@@ -1,0 +1,1 @@
+//! Markdown → a document of sections and steps, by a CommonMark parser.
