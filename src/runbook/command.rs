@@ -1,8 +1,23 @@
 //! The shell lines of a runbook: taken apart, their risk told, their parameters filled in.
 
+mod fill;
+mod kubectl;
+mod lex;
+mod native;
+mod parameters;
+mod programs;
+mod risk;
+mod split;
+mod sql;
+
 use std::collections::BTreeMap;
 
+use crate::model::Clean;
 use crate::model::command::Risk;
+
+pub use fill::fill;
+pub use risk::{is_command, settle_risk};
+pub use split::{Dialect, Line, split};
 
 /// What can be run by itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +32,10 @@ pub struct Command {
     pub parameters: Vec<String>,
     /// What midwatch has an action of its own for.
     pub native: Option<Native>,
+    /// The namespace that a native command names; placeholders as they are written.
+    pub namespace: Option<String>,
+    /// What the document's comments say right before it.
+    pub comment: Vec<Clean>,
 }
 
 /// A command that midwatch's own action does better.
