@@ -15,7 +15,8 @@ use midwatch::config::{Config, init_text};
 use midwatch::journal::{self, Journal};
 use midwatch::model::Health;
 use midwatch::panels::PANELS;
-use midwatch::runtime::{self, Settled};
+use midwatch::runbook::walk;
+use midwatch::runtime::{self, Kept, Settled};
 use midwatch::sim::{self, Scenario, Sim};
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
@@ -143,6 +144,14 @@ fn journal(stage: Option<&Stage>, config: &Config) -> Result<Journal, String> {
     Journal::open(directory).map_err(|e| e.to_string())
 }
 
+/// Where walks are kept: what is practised on a simulated cluster goes with it.
+fn walks_directory(stage: Option<&Stage>) -> Option<PathBuf> {
+    match stage {
+        Some(stage) => Some(stage.directory.path().join("walks")),
+        None => walk::store::default_directory(),
+    }
+}
+
 /// Where the configuration has the audit log, else in the user's state directory, where there is a home.
 fn audit_directory(config: &Config) -> Option<PathBuf> {
     config.audit.clone().or_else(journal::default_directory)
@@ -248,7 +257,8 @@ async fn cockpit(global: &Global, stage: Option<&Stage>) -> Result<u8> {
     for text in left_behind(&journal) {
         state.notice(Health::Warning, text);
     }
-    runtime::run(state, clock, journal).await.wrap_err("could not use the terminal")?;
+    let kept = Kept { journal, walks: walks_directory(stage) };
+    runtime::run(state, clock, kept, Vec::new()).await.wrap_err("could not use the terminal")?;
     Ok(FINE)
 }
 

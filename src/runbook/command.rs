@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::command::Risk;
 
 /// What can be run by itself.
@@ -30,10 +32,14 @@ pub enum Native {
 }
 
 /// A command with its parameters filled in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Invocation {
     /// Without a shell.
     Argv(Vec<String>),
     /// It needs one: `sh -c`, with these variables set.
     Shell { script: String, variables: BTreeMap<String, String> },
+}
+pub fn fill(_c: &Command, _v: &BTreeMap<String, String>) -> Result<Invocation, String> {
+    Err(String::new())
 }
