@@ -103,7 +103,6 @@ pub enum OfStep {
         why: String,
     },
     Checked {
-        #[serde(flatten)]
         verdict: Verdict,
     },
     Attested {
