@@ -88,7 +88,7 @@ pub async fn run(mut state: State, clock: Clock, kept: Kept, first: Vec<Effect>)
     Ok(())
 }
 
-fn window(state: &State) -> Duration {
+pub(crate) fn window(state: &State) -> Duration {
     state.view.window.duration().try_into().unwrap_or(Duration::from_secs(3600))
 }
 
