@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::model::Key;
 use crate::model::action::{ActionId, Request};
+use crate::model::ask::Ask;
 use crate::model::command::OutputLine;
 use crate::model::log::LogRequest;
 use crate::model::scope::Target;
@@ -38,6 +39,11 @@ pub enum Effect {
     StopLog,
     ListContexts {
         target: Target,
+    },
+    /// Ask what a check can't tell from what is known.
+    Ask {
+        epoch: u32,
+        ask: Ask,
     },
     ListNamespaces {
         epoch: u32,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::input::Chord;
 use crate::model::action::Difference;
 use crate::model::action::{ActionId, Confirmed, Planned, Progress, Recovered, Subject};
+use crate::model::ask::{Answer, Ask};
 use crate::model::command::OutputLine;
 use crate::model::log::LogEvent;
 use crate::model::pod::PodDetail;
@@ -47,6 +48,12 @@ pub enum Msg {
     Namespaces {
         epoch: u32,
         names: Result<Vec<Clean>, Failure>,
+    },
+    /// What came back for a check.
+    Answered {
+        epoch: u32,
+        ask: Ask,
+        answer: Box<Result<Answer, Failure>>,
     },
     /// What was found in the cluster for an action.
     Subjects {

@@ -117,6 +117,16 @@ impl Engine {
                     Some(Msg::Subjects { epoch, action, found })
                 });
             }
+            Effect::Ask { epoch, ask } => {
+                let (config, gateway) = (self.config.clone(), self.gateway.clone());
+                self.ask(move |session| async move {
+                    let answer = match session {
+                        Some(session) => super::asking::answer(&session, &config, &gateway, &ask).await,
+                        None => Err(no_session("ask what a check needs")),
+                    };
+                    Some(Msg::Answered { epoch, ask, answer: Box::new(answer) })
+                });
+            }
             Effect::Stop { operation } => self.gateway.stop(&operation),
             Effect::Plan { dialog, request } => self.plan(dialog, request),
             Effect::Arm { dialog } => {

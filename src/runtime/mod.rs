@@ -1,6 +1,7 @@
 //! The one loop: messages in, effects out, frames to the writer. Input is served first, feeds are
 //! coalesced, and nothing in it waits for a network or a disk.
 
+mod asking;
 mod engine;
 mod headless;
 mod signals;

@@ -2,6 +2,7 @@
 //! field of it.
 
 pub mod actions;
+pub mod answers;
 pub mod changes;
 pub mod derived;
 pub mod known;
@@ -80,6 +81,8 @@ pub struct State {
     /// How busy each workload has been.
     pub loads: load::Loads,
     pub derived: Derived,
+    /// What was asked for checks.
+    pub answers: answers::Answers,
     /// Signals that health probes stand in for, where there is no Prometheus.
     pub probed: BTreeMap<SignalId, Signal>,
     pub dirty: Dirty,
@@ -109,6 +112,7 @@ impl State {
             known: Known::default(),
             loads: load::Loads::new(),
             derived: Derived::default(),
+            answers: answers::Answers::default(),
             probed: BTreeMap::new(),
             dirty: Dirty { pods: true, rest: true },
             view: View::new(window),

@@ -59,6 +59,9 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Subjects { epoch, action, found } if epoch == state.epoch => {
             choices::found(state, action, found)
         }
+        Msg::Answered { epoch, ask, answer } if epoch == state.epoch => {
+            state.answers.arrived(&ask, *answer, state.now);
+        }
         Msg::Planned { dialog, planned } => return dialog::planned(state, dialog, *planned),
         Msg::Drawn { dialog } => return vec![Effect::Arm { dialog }],
         Msg::Armed { dialog } => dialog::arm(state, dialog),
@@ -74,6 +77,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         | Msg::Connected { .. }
         | Msg::ConnectFailed { .. }
         | Msg::Detail { .. }
+        | Msg::Answered { .. }
         | Msg::Subjects { .. }
         | Msg::Namespaces { .. } => {}
     }
@@ -247,6 +251,7 @@ fn enter(state: &mut State, target: crate::model::scope::Target) -> Vec<Effect> 
     };
     state.known = Default::default();
     state.loads = Default::default();
+    state.answers = Default::default();
     state.connection = Connection::Opening;
     state.entered = state.now;
     state.view.pages.clear();
