@@ -141,6 +141,13 @@ pub struct Problem {
     pub next: Clean,
 }
 
+impl Step {
+    /// It is a check that passes while something is wrong.
+    pub fn confirms_trouble(&self) -> bool {
+        matches!(&self.check, Some(Ok(check)) if check.confirms_trouble())
+    }
+}
+
 impl Document {
     /// The titles from the outermost section to the one at `section`.
     pub fn path(&self, section: usize) -> Vec<&Clean> {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::State;
 use super::actions::OfStep;
 use super::output::Output;
-use crate::effect::Effect;
 use crate::model::action::Difference;
+use crate::model::ask::Ask;
 use crate::model::{Clean, Failure, Verdict};
 use crate::runbook::command::Command;
 use crate::runbook::document::{Document, Fence, Step, StepId, StepKind};
@@ -47,6 +47,8 @@ pub struct WalkView {
     pub asking: Option<Asking>,
     /// What has changed in the document since it was walked; shown until a key is pressed.
     pub changed: Vec<Difference>,
+    /// The check that waits for an answer from outside.
+    pub checking: Option<StepId>,
     /// Something is on its way to the disk: the keys that would write wait for it.
     pub is_writing: bool,
     pub search: String,
@@ -139,7 +141,7 @@ impl WalkView {
 
     /// What a check that was verified has come to since, where it does not hold any more.
     pub fn broken(&self, step: &Step) -> Option<&Verdict> {
-        if step.kind != StepKind::Check || !matches!(self.walk.status(&step.id), Status::Verified(_)) {
+        if step.confirms_trouble() || !matches!(self.walk.status(&step.id), Status::Verified(_)) {
             return None;
         }
         self.now.get(&step.id).filter(|v| !v.is_pass())
@@ -173,9 +175,15 @@ impl State {
         found.map(|entry| entry.name.clone())
     }
 
-    /// Asks for what the checks of the open walk need to know.
-    pub fn ask_for_checks(&mut self) -> Vec<Effect> {
-        Vec::new()
+    /// What the checks under the cursor, and those that were done, ask of the world outside.
+    pub fn asks_of_walk(&self) -> Vec<Ask> {
+        let Some(view) = self.open_walk() else { return Vec::new() };
+        let here = view.step().map(|s| &s.id);
+        let is_watched = |s: &&Step| {
+            Some(&s.id) == here || view.walk.steps.get(&s.id).is_some_and(|known| known.verdict.is_some())
+        };
+        let checks = view.steps().filter(is_watched).filter_map(|s| s.check.as_ref()?.as_ref().ok());
+        checks.filter_map(|check| check.filled(&view.walk.parameters).ok()?.ask()).collect()
     }
 
     /// What every check of the open walk comes to now.

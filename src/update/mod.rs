@@ -61,6 +61,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Answered { epoch, ask, answer } if epoch == state.epoch => {
             state.answers.arrived(&ask, *answer, state.now);
+            return walk::answered(state);
         }
         Msg::Planned { dialog, planned } => return dialog::planned(state, dialog, *planned),
         Msg::Drawn { dialog } => return vec![Effect::Arm { dialog }],

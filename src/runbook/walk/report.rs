@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::event::{Evidence, StepRef};
-use super::store::{Open, StoreError};
+use super::store::{Open, Store, StoreError};
 use super::{Status, StepState, Walk};
 use crate::journal::sha256;
 use crate::model::Clean;
@@ -26,6 +26,16 @@ pub fn write(open: &Open) -> Result<Vec<String>, StoreError> {
         open.put("report.json", &format!("{:#}\n", json(&walk, directory)))?,
     ];
     Ok(files.iter().map(|path| path.display().to_string()).collect())
+}
+
+/// The report of a walk that somebody asks for.
+///
+/// # Errors
+/// When there is none of that name, or it can't be read.
+pub fn of(directory: &Path, id: &str, as_json: bool) -> Result<String, StoreError> {
+    let store = Store::new(directory.to_owned());
+    let (walk, at) = (Walk::of(id, &store.read(id)?), store.directory_of(id)?);
+    Ok(if as_json { format!("{:#}\n", json(&walk, &at)) } else { markdown(&walk, &at) })
 }
 
 /// Text that can't become markup of ours: one line, its signs taken literally.
