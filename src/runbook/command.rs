@@ -12,6 +12,8 @@ mod sql;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::Clean;
 use crate::model::command::Risk;
 
@@ -49,7 +51,8 @@ pub enum Native {
 }
 
 /// A command with its parameters filled in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Invocation {
     /// Without a shell.
     Argv(Vec<String>),

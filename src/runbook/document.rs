@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::check::Check;
 use super::command::Command;
@@ -57,7 +57,7 @@ pub enum Prose {
 /// are the same. Twelve hexadecimal digits.
 pub type StepId = String;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepKind {
     /// `- [ ]`.
@@ -145,6 +145,13 @@ pub struct Problem {
     pub what: Clean,
     /// What to do about it; may be empty.
     pub next: Clean,
+}
+
+impl Step {
+    /// It is a check that passes while something is wrong.
+    pub fn confirms_trouble(&self) -> bool {
+        matches!(&self.check, Some(Ok(check)) if check.confirms_trouble())
+    }
 }
 
 impl Document {

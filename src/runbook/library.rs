@@ -5,6 +5,7 @@
 //! document's name is its file's stem; of two with one name, the earlier is used.
 
 mod shipped;
+mod table;
 
 use std::collections::HashSet;
 use std::io::Read as _;
@@ -15,6 +16,7 @@ use super::parse::{self, MAX_BYTES};
 use crate::config::Config;
 use crate::model::Clean;
 use crate::model::nearest::nearest;
+pub use table::{json, table};
 
 /// More files than any team has runbooks; a folder of more was named by mistake.
 const MAX_FILES: usize = 1_000;
@@ -91,10 +93,8 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, LibraryError> {
         // A pipe would be waited for.
         return Err(unreadable(std::io::Error::other("it is not a file")));
     }
-    let too_large = |size| LibraryError::Invalid {
-        place: path.display().to_string(),
-        problem: parse::too_large(size),
-    };
+    let too_large =
+        |size| LibraryError::Invalid { place: path.display().to_string(), problem: parse::too_large(size) };
     if metadata.len() > MAX_BYTES as u64 {
         return Err(too_large(metadata.len()));
     }

@@ -9,5 +9,6 @@ pub mod document;
 pub mod library;
 pub mod listing;
 pub mod parse;
+pub mod walk;
 
 pub use document::Document;

@@ -65,7 +65,9 @@ fn not_utf8(bytes: &[u8], at: usize) -> Problem {
     Problem {
         line,
         column,
-        what: Clean::new(&format!("it is not UTF-8: byte 0x{byte:02x} stands where a character should begin")),
+        what: Clean::new(&format!(
+            "it is not UTF-8: byte 0x{byte:02x} stands where a character should begin"
+        )),
         next: Clean::new("save it as UTF-8, for example with iconv -t UTF-8"),
     }
 }

@@ -10,16 +10,82 @@ const MAX_VALUE: usize = 4096;
 
 /// Programs that read one of their arguments as a script of their own: there, a value could become more.
 const INTERPRETERS: [&str; 36] = [
-    "sh", "bash", "zsh", "dash", "ksh", "eval", "ssh", "watch", "su", "python", "python2", "python3", "perl",
-    "ruby", "node", "php", "psql", "mysql", "mariadb", "sqlite3", "mongo", "mongosh", "awk", "gawk", "mawk", "sed",
-    "jq", "yq", "find", "xargs", "parallel", "trap", "env", "make", "expect", "clickhouse-client",
+    "sh",
+    "bash",
+    "zsh",
+    "dash",
+    "ksh",
+    "eval",
+    "ssh",
+    "watch",
+    "su",
+    "python",
+    "python2",
+    "python3",
+    "perl",
+    "ruby",
+    "node",
+    "php",
+    "psql",
+    "mysql",
+    "mariadb",
+    "sqlite3",
+    "mongo",
+    "mongosh",
+    "awk",
+    "gawk",
+    "mawk",
+    "sed",
+    "jq",
+    "yq",
+    "find",
+    "xargs",
+    "parallel",
+    "trap",
+    "env",
+    "make",
+    "expect",
+    "clickhouse-client",
 ];
 
 /// Builtins of the shell: without it, there is no such program, or it does nothing for what follows.
 const BUILTINS: [&str; 36] = [
-    "cd", "pushd", "popd", "export", "source", ".", "set", "shopt", "alias", "unalias", "declare", "typeset",
-    "local", "readonly", "unset", "trap", "umask", "ulimit", "read", "mapfile", "readarray", "exec", "eval", "wait",
-    "jobs", "fg", "bg", "type", "hash", "command", "builtin", "time", "[[", "if", "for", "!",
+    "cd",
+    "pushd",
+    "popd",
+    "export",
+    "source",
+    ".",
+    "set",
+    "shopt",
+    "alias",
+    "unalias",
+    "declare",
+    "typeset",
+    "local",
+    "readonly",
+    "unset",
+    "trap",
+    "umask",
+    "ulimit",
+    "read",
+    "mapfile",
+    "readarray",
+    "exec",
+    "eval",
+    "wait",
+    "jobs",
+    "fg",
+    "bg",
+    "type",
+    "hash",
+    "command",
+    "builtin",
+    "time",
+    "[[",
+    "if",
+    "for",
+    "!",
 ];
 
 /// The command with `values` in it: without a shell where it needs none.
@@ -184,7 +250,9 @@ impl Filler<'_> {
             }
         }
         let program = argv.first()?;
-        let is_program = !BUILTINS.contains(&program.as_str()) && !program.contains(['{', '}', '=']) && !program.is_empty();
+        let is_program = !BUILTINS.contains(&program.as_str())
+            && !program.contains(['{', '}', '='])
+            && !program.is_empty();
         is_program.then_some(argv)
     }
 
@@ -214,7 +282,9 @@ impl Filler<'_> {
                 };
                 edits.push((range.clone(), text));
             }
-            Piece::Variable { name, range, quote: Quote::None, simple: true } if self.value(name).is_some() => {
+            Piece::Variable { name, range, quote: Quote::None, simple: true }
+                if self.value(name).is_some() =>
+            {
                 // Braces, so that what follows the quote is no part of the name.
                 edits.push((range.clone(), format!("\"${{{name}}}\"")));
             }

@@ -10,8 +10,26 @@ const READS: [&str; 9] =
     ["get", "describe", "logs", "top", "explain", "version", "api-resources", "api-versions", "events"];
 
 const CHANGES: [&str; 20] = [
-    "apply", "create", "patch", "edit", "replace", "scale", "set", "label", "annotate", "autoscale", "expose",
-    "cordon", "uncordon", "drain", "taint", "run", "attach", "cp", "debug", "certificate",
+    "apply",
+    "create",
+    "patch",
+    "edit",
+    "replace",
+    "scale",
+    "set",
+    "label",
+    "annotate",
+    "autoscale",
+    "expose",
+    "cordon",
+    "uncordon",
+    "drain",
+    "taint",
+    "run",
+    "attach",
+    "cp",
+    "debug",
+    "certificate",
 ];
 
 pub fn told(args: &[Arg], depth: usize) -> Told {
@@ -27,7 +45,11 @@ pub fn told(args: &[Arg], depth: usize) -> Told {
         // The next argument is the verb's: one that is not known could be any.
         ("rollout", Some("status" | "history")) if rest.first().and_then(Arg::literal) == next => Told::Read,
         ("rollout", Some("restart" | "undo" | "pause" | "resume")) => Told::Change,
-        ("config", Some("view" | "get-contexts" | "current-context" | "get-clusters")) if rest.first().and_then(Arg::literal) == next => Told::Read,
+        ("config", Some("view" | "get-contexts" | "current-context" | "get-clusters"))
+            if rest.first().and_then(Arg::literal) == next =>
+        {
+            Told::Read
+        }
         ("auth", Some("can-i" | "whoami")) if rest.first().and_then(Arg::literal) == next => Told::Read,
         // 'dump' writes files.
         ("cluster-info", None) if rest.is_empty() => Told::Read,

@@ -56,9 +56,18 @@ pub enum Quote {
 pub enum Piece {
     Text(String, Quote),
     /// `<name>`.
-    Hole { name: String, range: Range<usize>, quote: Quote },
+    Hole {
+        name: String,
+        range: Range<usize>,
+        quote: Quote,
+    },
     /// `$NAME`; simple if nothing is done to it.
-    Variable { name: String, range: Range<usize>, quote: Quote, simple: bool },
+    Variable {
+        name: String,
+        range: Range<usize>,
+        quote: Quote,
+        simple: bool,
+    },
     /// `$?`, `$1`, `${X:-1}`, arithmetic.
     Special(Quote),
     /// `$(…)`, `<(…)`.
@@ -192,7 +201,10 @@ impl<'a> Lexer<'a> {
 
     /// Whether a redirection stood here.
     fn redirect(&mut self, tokens: &mut Vec<Token>, pending: &mut Vec<Pending>) -> bool {
-        if self.placeholder(Quote::None).is_some() || self.rest().starts_with("<(") || self.rest().starts_with(">(") {
+        if self.placeholder(Quote::None).is_some()
+            || self.rest().starts_with("<(")
+            || self.rest().starts_with(">(")
+        {
             return false;
         }
         let Some(operator) = REDIRECTS.into_iter().find(|o| self.rest().starts_with(o)) else { return false };
@@ -422,7 +434,13 @@ impl<'a> Lexer<'a> {
     fn braced(&mut self, pieces: &mut Vec<Piece>, begin: usize, quote: Quote) {
         let mut depth = 0_usize;
         let end = self.rest().find(|c| {
-            depth = if c == '{' { depth + 1 } else if c == '}' { depth - 1 } else { depth };
+            depth = if c == '{' {
+                depth + 1
+            } else if c == '}' {
+                depth - 1
+            } else {
+                depth
+            };
             c == '}' && depth == 0
         });
         let Some(length) = end else { return self.leave_open(begin, "a brace") };

@@ -42,7 +42,9 @@ fn written(word: &Word, text: &str) -> Option<String> {
 
 fn flush(args: &[Arg]) -> Option<Native> {
     match sql::redis_words(args)? {
-        [command, rest @ ..] if matches!(command.text.to_ascii_uppercase().as_str(), "FLUSHALL" | "FLUSHDB") => {
+        [command, rest @ ..]
+            if matches!(command.text.to_ascii_uppercase().as_str(), "FLUSHALL" | "FLUSHDB") =>
+        {
             let is_known = |a: &Arg| matches!(a.text.to_ascii_uppercase().as_str(), "ASYNC" | "SYNC");
             rest.iter().all(is_known).then_some(Native::Flush)
         }
@@ -65,7 +67,11 @@ fn of_kubectl(args: &[Arg]) -> Option<(Native, Option<String>)> {
         let inside = args.iter().position(|a| a.text == "--")?;
         let command = args.get(inside + 1..)?;
         let (program, rest) = command.split_first()?;
-        let taken = take(args.get(..inside)?, &["-i", "-t", "-it", "-ti", "--stdin", "--tty"], &["-c", "--container"])?;
+        let taken = take(
+            args.get(..inside)?,
+            &["-i", "-t", "-it", "-ti", "--stdin", "--tty"],
+            &["-c", "--container"],
+        )?;
         return (program.text == "redis-cli").then(|| flush(rest)).flatten().map(|n| (n, taken.namespace));
     }
     let taken = take(args, &[], &["--replicas", "--to-revision", "--timeout"])?;

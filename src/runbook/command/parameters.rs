@@ -6,15 +6,46 @@ use super::lex::{Piece, Quote, Script, Token, Word, name_length};
 
 /// What a shell or a login sets: nobody is asked for them.
 const OF_THE_SHELL: [&str; 24] = [
-    "HOME", "PATH", "USER", "LOGNAME", "PWD", "OLDPWD", "SHELL", "HOSTNAME", "TMPDIR", "LANG", "TERM", "EDITOR",
-    "RANDOM", "SECONDS", "LINENO", "UID", "EUID", "PPID", "IFS", "BASH_SOURCE", "PIPESTATUS", "REPLY", "OPTARG",
+    "HOME",
+    "PATH",
+    "USER",
+    "LOGNAME",
+    "PWD",
+    "OLDPWD",
+    "SHELL",
+    "HOSTNAME",
+    "TMPDIR",
+    "LANG",
+    "TERM",
+    "EDITOR",
+    "RANDOM",
+    "SECONDS",
+    "LINENO",
+    "UID",
+    "EUID",
+    "PPID",
+    "IFS",
+    "BASH_SOURCE",
+    "PIPESTATUS",
+    "REPLY",
+    "OPTARG",
     "OPTIND",
 ];
 
 /// Builtins whose arguments are names of variables that they set.
 const SETTERS: [&str; 12] = [
-    "read", "for", "select", "mapfile", "readarray", "export", "local", "declare", "typeset", "readonly",
-    "getopts", "unset",
+    "read",
+    "for",
+    "select",
+    "mapfile",
+    "readarray",
+    "export",
+    "local",
+    "declare",
+    "typeset",
+    "readonly",
+    "getopts",
+    "unset",
 ];
 
 /// In the order in which they come first.
@@ -26,7 +57,9 @@ pub fn of(script: &Script) -> Vec<String> {
     for_each(script, &mut |piece| {
         let name = match piece {
             Piece::Hole { name, .. } => name,
-            Piece::Variable { name, .. } if !set.contains(name) && !OF_THE_SHELL.contains(&name.as_str()) => name,
+            Piece::Variable { name, .. } if !set.contains(name) && !OF_THE_SHELL.contains(&name.as_str()) => {
+                name
+            }
             _ => return,
         };
         if seen.insert(name.clone()) {
@@ -80,7 +113,8 @@ fn setters(script: &Script, set: &mut HashSet<String>) {
                 } else {
                     let bare = word.bare().unwrap_or_default();
                     takes_names |= may_assign && SETTERS.contains(&bare);
-                    may_assign = takes_names || matches!(bare, "then" | "do" | "else" | "{" | "!" | "time" | "env");
+                    may_assign =
+                        takes_names || matches!(bare, "then" | "do" | "else" | "{" | "!" | "time" | "env");
                 }
             }
             Token::Operator(..) | Token::Newline(_) => (may_assign, takes_names) = (true, false),

@@ -6,9 +6,40 @@ use super::{kubectl, sql};
 
 /// They run what they are given.
 pub const RUNNERS: [&str; 34] = [
-    "sudo", "doas", "env", "xargs", "timeout", "nice", "ionice", "stdbuf", "watch", "ssh", "chroot", "nsenter",
-    "su", "flock", "parallel", "setsid", "strace", "busybox", "exec", "eval", "sh", "bash", "zsh", "dash", "ksh",
-    "source", ".", "trap", "coproc", "unshare", "runuser", "script", "alias", "systemd-run",
+    "sudo",
+    "doas",
+    "env",
+    "xargs",
+    "timeout",
+    "nice",
+    "ionice",
+    "stdbuf",
+    "watch",
+    "ssh",
+    "chroot",
+    "nsenter",
+    "su",
+    "flock",
+    "parallel",
+    "setsid",
+    "strace",
+    "busybox",
+    "exec",
+    "eval",
+    "sh",
+    "bash",
+    "zsh",
+    "dash",
+    "ksh",
+    "source",
+    ".",
+    "trap",
+    "coproc",
+    "unshare",
+    "runuser",
+    "script",
+    "alias",
+    "systemd-run",
 ];
 
 /// What they do can't be undone.
@@ -19,18 +50,93 @@ pub const DESTROYERS: [&str; 16] = [
 
 /// Programs that may stand behind one that runs others, and whose arguments say what they do.
 pub const RUNS_OR_CHANGES: [&str; 26] = [
-    "kubectl", "oc", "docker", "podman", "docker-compose", "redis-cli", "psql", "mysql", "terraform", "tofu",
-    "helm", "aws", "git", "curl", "find", "sudo", "env", "xargs", "sh", "bash", "zsh", "dash", "eval", "ssh",
-    "watch", "su",
+    "kubectl",
+    "oc",
+    "docker",
+    "podman",
+    "docker-compose",
+    "redis-cli",
+    "psql",
+    "mysql",
+    "terraform",
+    "tofu",
+    "helm",
+    "aws",
+    "git",
+    "curl",
+    "find",
+    "sudo",
+    "env",
+    "xargs",
+    "sh",
+    "bash",
+    "zsh",
+    "dash",
+    "eval",
+    "ssh",
+    "watch",
+    "su",
 ];
 
 /// They look, whatever their arguments are (and if they write, then to standard output).
 const READERS: [&str; 57] = [
-    "cat", "ls", "grep", "egrep", "fgrep", "zgrep", "zcat", "df", "du", "free", "uptime", "ps", "pgrep", "id",
-    "whoami", "groups", "echo", "printf", "true", "false", ":", "sleep", "test", "[", "jq", "head", "tail", "wc",
-    "cut", "tr", "column", "nl", "rev", "tac", "fold", "fmt", "paste", "join", "comm", "cmp", "diff", "stat",
-    "readlink", "realpath", "basename", "dirname", "pwd", "which", "printenv", "md5sum", "sha256sum", "seq",
-    "uname", "nproc", "arch", "vmstat", "lscpu",
+    "cat",
+    "ls",
+    "grep",
+    "egrep",
+    "fgrep",
+    "zgrep",
+    "zcat",
+    "df",
+    "du",
+    "free",
+    "uptime",
+    "ps",
+    "pgrep",
+    "id",
+    "whoami",
+    "groups",
+    "echo",
+    "printf",
+    "true",
+    "false",
+    ":",
+    "sleep",
+    "test",
+    "[",
+    "jq",
+    "head",
+    "tail",
+    "wc",
+    "cut",
+    "tr",
+    "column",
+    "nl",
+    "rev",
+    "tac",
+    "fold",
+    "fmt",
+    "paste",
+    "join",
+    "comm",
+    "cmp",
+    "diff",
+    "stat",
+    "readlink",
+    "realpath",
+    "basename",
+    "dirname",
+    "pwd",
+    "which",
+    "printenv",
+    "md5sum",
+    "sha256sum",
+    "seq",
+    "uname",
+    "nproc",
+    "arch",
+    "vmstat",
+    "lscpu",
 ];
 
 /// They look; what they are asked is on the network.
@@ -39,17 +145,58 @@ const NETWORK_READERS: [&str; 9] =
 
 /// Programs of which runbooks speak, so that inline code with them is a command.
 const SPOKEN_OF: [&str; 42] = [
-    "python", "python3", "pip", "node", "npm", "npx", "yarn", "java", "go", "cargo", "make", "ansible",
-    "ansible-playbook", "systemctl", "journalctl", "service", "gcloud", "az", "openssl", "certbot", "velero",
-    "pg_dump", "pg_restore", "mysqldump", "mongosh", "mongodump", "rabbitmqctl", "kafka-topics", "nginx", "kill",
-    "pkill", "chmod", "chown", "cp", "mv", "mkdir", "tar", "gzip", "wget", "sort", "awk", "sed",
+    "python",
+    "python3",
+    "pip",
+    "node",
+    "npm",
+    "npx",
+    "yarn",
+    "java",
+    "go",
+    "cargo",
+    "make",
+    "ansible",
+    "ansible-playbook",
+    "systemctl",
+    "journalctl",
+    "service",
+    "gcloud",
+    "az",
+    "openssl",
+    "certbot",
+    "velero",
+    "pg_dump",
+    "pg_restore",
+    "mysqldump",
+    "mongosh",
+    "mongodump",
+    "rabbitmqctl",
+    "kafka-topics",
+    "nginx",
+    "kill",
+    "pkill",
+    "chmod",
+    "chown",
+    "cp",
+    "mv",
+    "mkdir",
+    "tar",
+    "gzip",
+    "wget",
+    "sort",
+    "awk",
+    "sed",
 ];
 
 pub fn is_known(name: &str) -> bool {
     let tables: [&[&str]; 6] =
         [&RUNNERS, &DESTROYERS, &RUNS_OR_CHANGES, &READERS, &NETWORK_READERS, &SPOKEN_OF];
     // They are words of every language, too.
-    let is_word = matches!(name, "." | ":" | "[" | "true" | "false" | "test" | "host" | "join" | "script" | "which" | "watch");
+    let is_word = matches!(
+        name,
+        "." | ":" | "[" | "true" | "false" | "test" | "host" | "join" | "script" | "which" | "watch"
+    );
     (!is_word && tables.iter().any(|table| table.contains(&name))) || name.starts_with("mkfs")
 }
 
@@ -76,18 +223,62 @@ pub fn told(name: &str, args: &[Arg], depth: usize) -> Told {
         "helm" => helm(args),
         "terraform" | "tofu" => terraform(args),
         "aws" => aws(args),
-        "journalctl" => options(args, &["-u", "-n", "-p", "-t", "-o", "--since", "--until", "-S", "-U", "-k", "-b",
-            "-f", "-r", "-e", "-x", "--no-pager", "--unit", "--lines", "-xe", "-xeu", "-fu", "-q"], true),
-        "sort" => options(args, &["-n", "-r", "-k", "-u", "-h", "-t", "-nr", "-rn", "-k1", "-k2", "-k3", "-rh",
-            "-hr", "-V", "-f", "-c", "-nk1", "-nk2", "-k2n", "-k3n"], true),
+        "journalctl" => options(
+            args,
+            &[
+                "-u",
+                "-n",
+                "-p",
+                "-t",
+                "-o",
+                "--since",
+                "--until",
+                "-S",
+                "-U",
+                "-k",
+                "-b",
+                "-f",
+                "-r",
+                "-e",
+                "-x",
+                "--no-pager",
+                "--unit",
+                "--lines",
+                "-xe",
+                "-xeu",
+                "-fu",
+                "-q",
+            ],
+            true,
+        ),
+        "sort" => options(
+            args,
+            &[
+                "-n", "-r", "-k", "-u", "-h", "-t", "-nr", "-rn", "-k1", "-k2", "-k3", "-rh", "-hr", "-V",
+                "-f", "-c", "-nk1", "-nk2", "-k2n", "-k3n",
+            ],
+            true,
+        ),
         "uniq" => options(args, &["-c", "-d", "-u", "-i"], false),
         "date" => options(args, &["-u", "-R", "-Iseconds", "-I", "--utc", "--iso-8601=seconds"], false),
         "hostname" => options(args, &["-f", "-i", "-I", "-s", "-d", "--fqdn"], false),
-        "top" => options(args, &["-b", "-n", "-bn1", "-bn", "1", "-o", "-c", "-H", "%CPU", "%MEM", "+%CPU", "+%MEM"], false),
-        "ss" => options(args, &["-t", "-l", "-n", "-p", "-a", "-u", "-s", "-x", "-tlnp", "-tulpn", "-tln", "-ltnp",
-            "-lntp", "-tan", "-tnp", "-an", "-tulnp"], false),
+        "top" => options(
+            args,
+            &["-b", "-n", "-bn1", "-bn", "1", "-o", "-c", "-H", "%CPU", "%MEM", "+%CPU", "+%MEM"],
+            false,
+        ),
+        "ss" => options(
+            args,
+            &[
+                "-t", "-l", "-n", "-p", "-a", "-u", "-s", "-x", "-tlnp", "-tulpn", "-tln", "-ltnp", "-lntp",
+                "-tan", "-tnp", "-an", "-tulnp",
+            ],
+            false,
+        ),
         "lsof" => options(args, &["-i", "-p", "-n", "-P", "-nP", "-iTCP"], true),
-        "iostat" | "mpstat" => options(args, &["-x", "-d", "-c", "-k", "-m", "-z", "-xz", "-t", "-P", "ALL"], true),
+        "iostat" | "mpstat" => {
+            options(args, &["-x", "-d", "-c", "-k", "-m", "-z", "-xz", "-t", "-P", "ALL"], true)
+        }
         "lsblk" => options(args, &["-f", "-a", "-p"], true),
         "openssl" => openssl(args),
         "awk" => awk(args),
@@ -108,7 +299,8 @@ fn wild(args: &[Arg]) -> bool {
 fn options(args: &[Arg], known: &[&str], operands: bool) -> Told {
     let is_fine = |arg: &Arg| {
         if arg.text.starts_with('-') {
-            known.contains(&arg.text.split('=').next().unwrap_or_default()) || known.contains(&arg.text.as_str())
+            known.contains(&arg.text.split('=').next().unwrap_or_default())
+                || known.contains(&arg.text.as_str())
         } else {
             operands || known.contains(&arg.text.as_str()) || arg.text.starts_with('+')
         }
@@ -129,12 +321,43 @@ fn first_of(args: &[Arg], known: &[&str]) -> Told {
 fn curl(args: &[Arg]) -> Told {
     const FLAGS: &str = "sSfLkviI46NgG#";
     const LONG: [&str; 15] = [
-        "--silent", "--show-error", "--fail", "--fail-with-body", "--location", "--insecure", "--verbose",
-        "--include", "--head", "--compressed", "--http1.1", "--http2", "--no-progress-meter", "--ipv4", "--globoff",
+        "--silent",
+        "--show-error",
+        "--fail",
+        "--fail-with-body",
+        "--location",
+        "--insecure",
+        "--verbose",
+        "--include",
+        "--head",
+        "--compressed",
+        "--http1.1",
+        "--http2",
+        "--no-progress-meter",
+        "--ipv4",
+        "--globoff",
     ];
     const WITH_VALUE: [&str; 21] = [
-        "-H", "-u", "-m", "-A", "-e", "-b", "-x", "-w", "--header", "--user", "--max-time", "--connect-timeout",
-        "--retry", "--retry-delay", "--cacert", "--cert", "--key", "--resolve", "--user-agent", "--write-out",
+        "-H",
+        "-u",
+        "-m",
+        "-A",
+        "-e",
+        "-b",
+        "-x",
+        "-w",
+        "--header",
+        "--user",
+        "--max-time",
+        "--connect-timeout",
+        "--retry",
+        "--retry-delay",
+        "--cacert",
+        "--cert",
+        "--key",
+        "--resolve",
+        "--user-agent",
+        "--write-out",
         "--url",
     ];
     let mut rest = args.iter();
@@ -146,18 +369,24 @@ fn curl(args: &[Arg]) -> Told {
         }
         let (option, attached) = match arg.text.split_once('=') {
             Some((option, value)) if option.starts_with("--") => (option, Some(value.to_owned())),
-            _ if arg.text.starts_with("-X") && arg.text.len() > 2 => ("-X", arg.text.get(2..).map(str::to_owned)),
+            _ if arg.text.starts_with("-X") && arg.text.len() > 2 => {
+                ("-X", arg.text.get(2..).map(str::to_owned))
+            }
             _ => (arg.text.as_str(), None),
         };
-        let mut value = || attached.clone().or_else(|| rest.next().map(|a| if a.wild { "\0".into() } else { a.text.clone() }));
+        let mut value = || {
+            attached
+                .clone()
+                .or_else(|| rest.next().map(|a| if a.wild { "\0".into() } else { a.text.clone() }))
+        };
         told = told.max(match option {
             "-X" | "--request" => match value().as_deref() {
                 Some("GET" | "HEAD" | "OPTIONS") => Told::Read,
                 Some("DELETE") => return Told::Destroy,
                 _ => Told::Change,
             },
-            "-d" | "-F" | "-T" | "--data" | "--data-raw" | "--data-binary" | "--data-urlencode" | "--json"
-            | "--form" | "--upload-file" => {
+            "-d" | "-F" | "-T" | "--data" | "--data-raw" | "--data-binary" | "--data-urlencode"
+            | "--json" | "--form" | "--upload-file" => {
                 value();
                 Told::Change
             }
@@ -168,7 +397,8 @@ fn curl(args: &[Arg]) -> Told {
             _ if WITH_VALUE.contains(&option) => {
                 let value = value().unwrap_or_default();
                 // curl writes files that a format names.
-                let is_writing = matches!(option, "-w" | "--write-out") && (value.contains("output{") || value.contains(['\0', '@']));
+                let is_writing = matches!(option, "-w" | "--write-out")
+                    && (value.contains("output{") || value.contains(['\0', '@']));
                 if is_writing || (option == "--url" && !is_http(&value)) { Told::Unknown } else { Told::Read }
             }
             _ if LONG.contains(&option) => Told::Read,
@@ -212,8 +442,23 @@ fn is_http(url: &str) -> bool {
 
 /// It saves what it gets, unless it is told not to.
 fn wget(args: &[Arg]) -> Told {
-    let known = ["-q", "-S", "-nv", "-T", "-t", "--spider", "--timeout", "--tries", "--server-response", "-qO-",
-        "-O-", "-qO", "-O", "--no-check-certificate", "--header"];
+    let known = [
+        "-q",
+        "-S",
+        "-nv",
+        "-T",
+        "-t",
+        "--spider",
+        "--timeout",
+        "--tries",
+        "--server-response",
+        "-qO-",
+        "-O-",
+        "-qO",
+        "-O",
+        "--no-check-certificate",
+        "--header",
+    ];
     let shows = args.iter().enumerate().any(|(i, a)| match a.text.as_str() {
         "--spider" | "-qO-" | "-O-" => true,
         "-O" | "-qO" => args.get(i + 1).is_some_and(|a| matches!(a.text.as_str(), "-" | "/dev/null")),
@@ -229,7 +474,9 @@ fn docker(name: &str, args: &[Arg], depth: usize) -> Told {
     // Options before the verb, of which these have a value.
     loop {
         match rest {
-            [option, _, after @ ..] if matches!(option.text.as_str(), "-f" | "--file" | "-p" | "--context" | "-H") => {
+            [option, _, after @ ..]
+                if matches!(option.text.as_str(), "-f" | "--file" | "-p" | "--context" | "-H") =>
+            {
                 rest = after;
             }
             [verb, after @ ..] if verb.text == "compose" => {
@@ -243,7 +490,9 @@ fn docker(name: &str, args: &[Arg], depth: usize) -> Told {
     match (word(0), word(1)) {
         ("ps" | "logs" | "images" | "top" | "version" | "port", _) => Told::Read,
         ("inspect" | "stats" | "info" | "events" | "diff" | "history", _) if !is_compose => Told::Read,
-        ("container" | "image" | "volume" | "network", "ls" | "inspect" | "logs" | "top" | "stats") => Told::Read,
+        ("container" | "image" | "volume" | "network", "ls" | "inspect" | "logs" | "top" | "stats") => {
+            Told::Read
+        }
         ("system", "df" | "info" | "events") => Told::Read,
         ("rm" | "rmi", _) | (_, "prune" | "rm") => Told::Destroy,
         ("down", _) if rest.iter().any(|a| matches!(a.text.as_str(), "-v" | "--volumes")) => Told::Destroy,
@@ -262,25 +511,33 @@ fn git(args: &[Arg]) -> Told {
     }
     let Some((verb, after)) = rest.split_first() else { return Told::Read };
     // Options that write a file or run a program, and their abbreviations.
-    let writes = |a: &Arg| ["--o", "--ex", "--te", "--up", "-o", "-c"].iter().any(|o| a.text.starts_with(o)) && a.text != "--oneline";
+    let writes = |a: &Arg| {
+        ["--o", "--ex", "--te", "--up", "-o", "-c"].iter().any(|o| a.text.starts_with(o))
+            && a.text != "--oneline"
+    };
     match verb.literal() {
-        Some("log" | "status" | "diff" | "show" | "blame" | "rev-parse" | "describe" | "ls-files" | "shortlog")
-            if !wild(after) && !after.iter().any(writes) =>
-        {
-            Told::Read
-        }
+        Some(
+            "log" | "status" | "diff" | "show" | "blame" | "rev-parse" | "describe" | "ls-files" | "shortlog",
+        ) if !wild(after) && !after.iter().any(writes) => Told::Read,
         Some("branch") => options(after, &["-a", "-r", "-v", "-vv", "--list", "--show-current"], false),
         Some("remote") => options(after, &["-v"], false),
-        Some("push" | "reset" | "clean") if after.iter().any(|a| matches!(a.text.as_str(), "--force" | "-f" | "--hard" | "-fd" | "-fdx")) => {
+        Some("push" | "reset" | "clean")
+            if after
+                .iter()
+                .any(|a| matches!(a.text.as_str(), "--force" | "-f" | "--hard" | "-fd" | "-fdx")) =>
+        {
             Told::Destroy
         }
-        Some("push" | "commit" | "checkout" | "reset" | "merge" | "rebase" | "revert" | "pull") => Told::Change,
+        Some("push" | "commit" | "checkout" | "reset" | "merge" | "rebase" | "revert" | "pull") => {
+            Told::Change
+        }
         _ => Told::Unknown,
     }
 }
 
 fn find(args: &[Arg], depth: usize) -> Told {
-    const ACTIONS: [&str; 8] = ["-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprintf", "-fls"];
+    const ACTIONS: [&str; 8] =
+        ["-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprintf", "-fls"];
     if args.iter().any(|a| a.text == "-delete") {
         return Told::Destroy;
     }
@@ -293,7 +550,11 @@ fn find(args: &[Arg], depth: usize) -> Told {
 
 fn helm(args: &[Arg]) -> Told {
     match args.first().and_then(Arg::literal) {
-        Some("list" | "ls" | "status" | "history" | "get" | "version" | "show" | "search") if !args.iter().any(|a| a.text.starts_with("--post-r")) => Told::Read,
+        Some("list" | "ls" | "status" | "history" | "get" | "version" | "show" | "search")
+            if !args.iter().any(|a| a.text.starts_with("--post-r")) =>
+        {
+            Told::Read
+        }
         Some("uninstall" | "delete") => Told::Destroy,
         Some("install" | "upgrade" | "rollback") => Told::Change,
         _ => Told::Unknown,
@@ -316,7 +577,11 @@ fn aws(args: &[Arg]) -> Told {
         ("s3", "ls") | ("sts", "get-caller-identity") => Told::Read,
         ("s3", "rm" | "rb") => Told::Destroy,
         (_, verb) if verb.starts_with("delete-") || verb.starts_with("terminate-") => Told::Destroy,
-        (service, verb) if !service.starts_with('-') && (verb.starts_with("describe-") || verb.starts_with("list-")) => Told::Read,
+        (service, verb)
+            if !service.starts_with('-') && (verb.starts_with("describe-") || verb.starts_with("list-")) =>
+        {
+            Told::Read
+        }
         _ => Told::Unknown,
     }
 }
@@ -324,9 +589,30 @@ fn aws(args: &[Arg]) -> Told {
 fn openssl(args: &[Arg]) -> Told {
     let Some((verb, rest)) = args.split_first() else { return Told::Unknown };
     match verb.literal() {
-        Some("x509") => options(rest, &["-noout", "-dates", "-enddate", "-startdate", "-subject", "-issuer", "-text",
-            "-in", "-checkend", "-serial", "-fingerprint", "-ext", "-sha256"], true),
-        Some("s_client") => options(rest, &["-connect", "-servername", "-showcerts", "-brief", "-starttls", "-verify_return_error"], true),
+        Some("x509") => options(
+            rest,
+            &[
+                "-noout",
+                "-dates",
+                "-enddate",
+                "-startdate",
+                "-subject",
+                "-issuer",
+                "-text",
+                "-in",
+                "-checkend",
+                "-serial",
+                "-fingerprint",
+                "-ext",
+                "-sha256",
+            ],
+            true,
+        ),
+        Some("s_client") => options(
+            rest,
+            &["-connect", "-servername", "-showcerts", "-brief", "-starttls", "-verify_return_error"],
+            true,
+        ),
         _ => Told::Unknown,
     }
 }
@@ -336,7 +622,8 @@ fn awk(args: &[Arg]) -> Told {
     let harmless = |a: &Arg| {
         let text = a.text.as_str();
         let is_option = text.starts_with('-');
-        let is_fine = !["system", "|", ">", "getline", "@", "close", "\0"].iter().any(|word| text.contains(word));
+        let is_fine =
+            !["system", "|", ">", "getline", "@", "close", "\0"].iter().any(|word| text.contains(word));
         !a.wild && is_fine && (!is_option || text.starts_with("-F"))
     };
     if args.iter().all(harmless) { Told::Read } else { Told::Unknown }
@@ -347,7 +634,9 @@ fn sed(args: &[Arg]) -> Told {
     match args {
         [option, script, files @ ..]
             if option.literal() == Some("-n")
-                && script.literal().is_some_and(|s| s.chars().all(|c| c.is_ascii_digit() || "$,p;".contains(c)))
+                && script
+                    .literal()
+                    .is_some_and(|s| s.chars().all(|c| c.is_ascii_digit() || "$,p;".contains(c)))
                 && files.iter().all(|f| !f.wild && !f.text.starts_with('-')) =>
         {
             Told::Read

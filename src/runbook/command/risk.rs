@@ -48,14 +48,35 @@ const MAX_DEPTH: usize = 8;
 /// Variables that say who we are and how to show it; any other may change what a program does (PATH,
 /// LD_PRELOAD, PAGER).
 const HARMLESS: [&str; 11] = [
-    "LANG", "LC_ALL", "TZ", "COLUMNS", "PGPASSWORD", "PGUSER", "PGHOST", "PGPORT", "PGDATABASE", "NO_COLOR",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "COLUMNS",
+    "PGPASSWORD",
+    "PGUSER",
+    "PGHOST",
+    "PGPORT",
+    "PGDATABASE",
+    "NO_COLOR",
     "REDISCLI_AUTH",
 ];
 
 /// In what could not be read for certain, these are looked for.
 const DESTROYING_WORDS: [&str; 14] = [
-    "rm ", "kubectl delete", "oc delete", "flushall", "flushdb", "drop ", "truncate", "delete from", "destroy",
-    "mkfs", "dd if", "dd of", "--force", "wipefs",
+    "rm ",
+    "kubectl delete",
+    "oc delete",
+    "flushall",
+    "flushdb",
+    "drop ",
+    "truncate",
+    "delete from",
+    "destroy",
+    "mkfs",
+    "dd if",
+    "dd of",
+    "--force",
+    "wipefs",
 ];
 
 pub fn told(script: &Script, text: &str, parameters: &[String]) -> Told {
@@ -125,7 +146,9 @@ fn simple(words: &[&Word], parameters: &[String], depth: usize) -> Told {
     let mut rest = words;
     while let Some((first, after)) = rest.split_first() {
         match first.bare() {
-            Some("if" | "then" | "else" | "elif" | "fi" | "while" | "until" | "do" | "done" | "{" | "}" | "!") => {}
+            Some(
+                "if" | "then" | "else" | "elif" | "fi" | "while" | "until" | "do" | "done" | "{" | "}" | "!",
+            ) => {}
             // What is looped over, and what a case looks at.
             Some("for" | "select" | "case") => return told,
             Some("esac") => {}
@@ -221,7 +244,10 @@ pub fn settle_risk(command: &mut Command, said: Option<Risk>, doubtful: bool) ->
     match said {
         Some(Risk::Read) if told >= Told::Change || command.native.is_some() => {
             let first: String = command.text.lines().next().unwrap_or_default().chars().take(60).collect();
-            Some(format!("the fence says that '{first}' only reads, but it does more; it is taken as one that {}", command.risk.name()))
+            Some(format!(
+                "the fence says that '{first}' only reads, but it does more; it is taken as one that {}",
+                command.risk.name()
+            ))
         }
         Some(risk) => {
             command.risk = risk;

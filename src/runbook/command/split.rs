@@ -37,7 +37,9 @@ pub struct Split {
 pub fn split(lines: &[Line<'_>], dialect: Dialect, whole: bool) -> Split {
     let mut split = Split::default();
     match dialect {
-        Dialect::Console if lines.iter().any(|l| prompted(l.text).is_some()) => console(lines, whole, &mut split),
+        Dialect::Console if lines.iter().any(|l| prompted(l.text).is_some()) => {
+            console(lines, whole, &mut split)
+        }
         _ => shell(lines, whole, &mut split),
     }
     split
@@ -125,15 +127,7 @@ fn understood(text: &str, line: usize, comment: Vec<Clean>) -> Command {
     let (native, namespace) = native::of(&script, text).unzip();
     let risk = told.risk();
     let risk = if native.is_some() && risk == Risk::Read { Risk::Change } else { risk };
-    Command {
-        text: text.to_owned(),
-        line,
-        risk,
-        parameters,
-        native,
-        namespace: namespace.flatten(),
-        comment,
-    }
+    Command { text: text.to_owned(), line, risk, parameters, native, namespace: namespace.flatten(), comment }
 }
 
 enum Part {
@@ -214,8 +208,29 @@ fn end_before(text: &str, newline: usize) -> usize {
 
 /// Builtins after which the shell is another one.
 const STATEFUL: [&str; 24] = [
-    "cd", "pushd", "popd", "export", "source", ".", "set", "shopt", "alias", "unalias", "declare", "typeset",
-    "local", "readonly", "unset", "trap", "umask", "ulimit", "read", "mapfile", "readarray", "exec", "eval",
+    "cd",
+    "pushd",
+    "popd",
+    "export",
+    "source",
+    ".",
+    "set",
+    "shopt",
+    "alias",
+    "unalias",
+    "declare",
+    "typeset",
+    "local",
+    "readonly",
+    "unset",
+    "trap",
+    "umask",
+    "ulimit",
+    "read",
+    "mapfile",
+    "readarray",
+    "exec",
+    "eval",
     "function",
 ];
 

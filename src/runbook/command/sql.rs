@@ -9,9 +9,9 @@ pub const REDIS_FLAGS: [&str; 7] =
     ["--no-auth-warning", "--raw", "--no-raw", "--tls", "--insecure", "-c", "--verbose"];
 
 const REDIS_READS: [&str; 30] = [
-    "PING", "INFO", "DBSIZE", "GET", "MGET", "TTL", "PTTL", "TYPE", "EXISTS", "STRLEN", "HGET", "HGETALL", "HLEN",
-    "LLEN", "LRANGE", "SCARD", "SMEMBERS", "ZCARD", "ZRANGE", "SCAN", "KEYS", "ROLE", "TIME", "LASTSAVE", "ECHO",
-    "MEMORY", "CONFIG", "CLIENT", "SLOWLOG", "CLUSTER",
+    "PING", "INFO", "DBSIZE", "GET", "MGET", "TTL", "PTTL", "TYPE", "EXISTS", "STRLEN", "HGET", "HGETALL",
+    "HLEN", "LLEN", "LRANGE", "SCARD", "SMEMBERS", "ZCARD", "ZRANGE", "SCAN", "KEYS", "ROLE", "TIME",
+    "LASTSAVE", "ECHO", "MEMORY", "CONFIG", "CLIENT", "SLOWLOG", "CLUSTER",
 ];
 
 /// Of commands with subcommands, those that look.
@@ -66,8 +66,22 @@ pub fn redis(args: &[Arg]) -> Told {
 /// `psql -c SELECT …`.
 pub fn psql(args: &[Arg]) -> Told {
     const WITH_VALUE: [&str; 8] = ["-U", "-d", "-h", "-p", "--username", "--dbname", "--host", "--port"];
-    const FLAGS: [&str; 14] =
-        ["-t", "-A", "-x", "-q", "-X", "-w", "-At", "-tA", "-tAX", "-Atq", "-tq", "-P", "--csv", "--no-psqlrc"];
+    const FLAGS: [&str; 14] = [
+        "-t",
+        "-A",
+        "-x",
+        "-q",
+        "-X",
+        "-w",
+        "-At",
+        "-tA",
+        "-tAX",
+        "-Atq",
+        "-tq",
+        "-P",
+        "--csv",
+        "--no-psqlrc",
+    ];
     let mut asked = false;
     let mut told = Told::Read;
     let mut rest = args.iter();
@@ -104,13 +118,66 @@ pub fn other(args: &[Arg]) -> Told {
 
 /// Functions and words before a bracket that only look. Others act: pg_terminate_backend, nextval.
 const HARMLESS: [&str; 60] = [
-    "count", "sum", "avg", "min", "max", "now", "round", "coalesce", "extract", "date_trunc", "pg_size_pretty",
-    "pg_database_size", "pg_total_relation_size", "pg_relation_size", "pg_table_size", "pg_indexes_size", "age",
-    "version", "to_char", "length", "lower", "upper", "pg_is_in_recovery", "pg_last_wal_receive_lsn",
-    "pg_last_wal_replay_lsn", "pg_last_xact_replay_timestamp", "pg_current_wal_lsn", "pg_wal_lsn_diff",
-    "pg_postmaster_start_time", "pg_blocking_pids", "in", "any", "all", "exists", "over", "filter", "and", "or",
-    "not", "where", "from", "on", "by", "as", "select", "cast", "nullif", "greatest", "least", "row_number", "rank",
-    "array_agg", "string_agg", "abs", "ceil", "floor", "substring", "left", "current_setting", "when",
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "now",
+    "round",
+    "coalesce",
+    "extract",
+    "date_trunc",
+    "pg_size_pretty",
+    "pg_database_size",
+    "pg_total_relation_size",
+    "pg_relation_size",
+    "pg_table_size",
+    "pg_indexes_size",
+    "age",
+    "version",
+    "to_char",
+    "length",
+    "lower",
+    "upper",
+    "pg_is_in_recovery",
+    "pg_last_wal_receive_lsn",
+    "pg_last_wal_replay_lsn",
+    "pg_last_xact_replay_timestamp",
+    "pg_current_wal_lsn",
+    "pg_wal_lsn_diff",
+    "pg_postmaster_start_time",
+    "pg_blocking_pids",
+    "in",
+    "any",
+    "all",
+    "exists",
+    "over",
+    "filter",
+    "and",
+    "or",
+    "not",
+    "where",
+    "from",
+    "on",
+    "by",
+    "as",
+    "select",
+    "cast",
+    "nullif",
+    "greatest",
+    "least",
+    "row_number",
+    "rank",
+    "array_agg",
+    "string_agg",
+    "abs",
+    "ceil",
+    "floor",
+    "substring",
+    "left",
+    "current_setting",
+    "when",
 ];
 
 /// What SQL does; of several statements, the worst.
@@ -132,8 +199,10 @@ fn statement(sql: &str) -> Told {
     let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
     let first = words.first().copied().unwrap_or_default();
     let is_plain = !lower.contains(['\\', '`', '\0']) || !lower.contains('\\');
-    let acts = ["into", "update", "insert", "delete", "share", "alter", "create", "grant", "revoke", "set", "copy",
-        "call", "do", "analyze", "lock", "vacuum", "reindex", "merge", "execute"];
+    let acts = [
+        "into", "update", "insert", "delete", "share", "alter", "create", "grant", "revoke", "set", "copy",
+        "call", "do", "analyze", "lock", "vacuum", "reindex", "merge", "execute",
+    ];
     match first {
         "select" | "table" | "values" | "explain" | "show" | "with"
             if is_plain && !words.iter().any(|w| acts.contains(w)) && calls_only_harmless(&lower) =>
@@ -141,7 +210,9 @@ fn statement(sql: &str) -> Told {
             Told::Read
         }
         "select" | "with" | "explain" => Told::Unknown,
-        "vacuum" | "reindex" | "analyze" | "insert" | "update" | "alter" | "create" | "grant" | "set" => Told::Change,
+        "vacuum" | "reindex" | "analyze" | "insert" | "update" | "alter" | "create" | "grant" | "set" => {
+            Told::Change
+        }
         "delete" => Told::Destroy,
         _ => Told::Unknown,
     }

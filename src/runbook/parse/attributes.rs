@@ -85,7 +85,11 @@ impl<'a> Reader<'a> {
         let before = self.info.get(..value).unwrap_or_default();
         let at = before.rfind(&format!("\"{key}\"")).unwrap_or(value);
         let near = nearest(key, known.iter().copied());
-        self.problem(at, &format!("unknown attribute '{key}'{near}"), &format!("one of: {}", known.join(", ")));
+        self.problem(
+            at,
+            &format!("unknown attribute '{key}'{near}"),
+            &format!("one of: {}", known.join(", ")),
+        );
     }
 
     fn attribute(&mut self, into: &mut Attributes, key: &str, raw: &'a RawValue) {

@@ -61,14 +61,20 @@ impl Block {
         if self.is_fenced && !is_closed(whole) {
             let last = lines.line(self.range.end.saturating_sub(1).max(self.range.start));
             let what = format!("the code fence is not closed: all up to line {last} is taken as its text");
-            problems.push(lines.problem(self.range.start, &what, "close it with the same fence on a line of its own"));
+            problems.push(lines.problem(
+                self.range.start,
+                &what,
+                "close it with the same fence on a line of its own",
+            ));
         }
         let at = info.find(|c: char| c.is_whitespace() || c == '{').unwrap_or(info.len());
         let (language, rest) = info.split_at(at);
         let after = rest.trim_start();
         let after_at = self.range.start + info_at + at + (rest.len() - after.len());
-        let is_check = language.eq_ignore_ascii_case("toml") && after.split_whitespace().next() == Some("check");
-        let mut title = Clean::new(self.text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default());
+        let is_check =
+            language.eq_ignore_ascii_case("toml") && after.split_whitespace().next() == Some("check");
+        let mut title =
+            Clean::new(self.text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default());
         let raw = format!("{info}\n{}", self.text);
         let content = if is_check {
             let meaning = self.text.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with('#'));
@@ -129,7 +135,8 @@ impl Block {
 /// fence with commands, and leave none without a name; so what has no name is output or a file, and is
 /// not offered to be run, unless it shows a shell's prompt.
 fn dialect(language: &str, is_fenced: bool, text: &str) -> Option<Dialect> {
-    let prompted = || text.lines().find(|l| !l.trim().is_empty()).is_some_and(|l| l.trim_start().starts_with("$ "));
+    let prompted =
+        || text.lines().find(|l| !l.trim().is_empty()).is_some_and(|l| l.trim_start().starts_with("$ "));
     match language.to_ascii_lowercase().as_str() {
         "sh" | "bash" | "shell" | "zsh" if prompted() => Some(Dialect::Console),
         "sh" | "bash" | "shell" | "zsh" => Some(Dialect::Shell),

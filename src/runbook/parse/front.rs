@@ -4,8 +4,8 @@
 use serde::Deserialize;
 
 use super::place::Lines;
-use crate::runbook::document::Problem;
 use crate::model::Clean;
+use crate::runbook::document::Problem;
 
 /// Front matter is a few keys; what is longer is a document that begins with a rule. Bytes.
 const MAX_BYTES: usize = 16 * 1024;
@@ -39,7 +39,8 @@ pub fn read(text: &str, lines: &Lines<'_>) -> (Front, Option<Problem>) {
         Err(_) if !yaml.contains("alerts") => (Front { end, alerts: Vec::new() }, None),
         Err(error) => {
             let why = error.to_string();
-            let what = format!("the front matter's 'alerts' can't be read: {}", why.lines().next().unwrap_or(""));
+            let what =
+                format!("the front matter's 'alerts' can't be read: {}", why.lines().next().unwrap_or(""));
             let problem = lines.problem(start, &what, "write it as alerts: [HighErrorRate, PodCrashLooping]");
             (Front { end, alerts: Vec::new() }, Some(problem))
         }

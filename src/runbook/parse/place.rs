@@ -1,7 +1,7 @@
 //! Byte offsets → lines and columns, for what is told about a document.
 
-use crate::runbook::document::Problem;
 use crate::model::Clean;
+use crate::runbook::document::Problem;
 
 /// Where each line of a text begins, so that a place is found without reading all that is before it.
 pub struct Lines<'a> {

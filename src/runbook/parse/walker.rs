@@ -304,7 +304,13 @@ impl<'a> Walker<'a> {
         self.gathered().fence = (kind == StepKind::Command).then_some(index);
     }
 
-    fn add_step(&mut self, kind: StepKind, line: usize, number: Option<u64>, content: String) -> Option<usize> {
+    fn add_step(
+        &mut self,
+        kind: StepKind,
+        line: usize,
+        number: Option<u64>,
+        content: String,
+    ) -> Option<usize> {
         let index = self.document.steps.len();
         if index >= MAX_STEPS {
             if !std::mem::replace(&mut self.too_many, true) {
@@ -362,15 +368,9 @@ impl<'a> Walker<'a> {
 }
 
 fn is_inline(tag: &Tag<'_>) -> bool {
-    matches!(
-        tag,
-        Tag::Emphasis | Tag::Strong | Tag::Strikethrough | Tag::Link { .. } | Tag::Image { .. }
-    )
+    matches!(tag, Tag::Emphasis | Tag::Strong | Tag::Strikethrough | Tag::Link { .. } | Tag::Image { .. })
 }
 
 fn is_inline_end(tag: TagEnd) -> bool {
-    matches!(
-        tag,
-        TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link | TagEnd::Image
-    )
+    matches!(tag, TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link | TagEnd::Image)
 }

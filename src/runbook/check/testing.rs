@@ -1,0 +1,1 @@
+//! A state with hand-made feeds, for the checks' tests.
