@@ -26,3 +26,4 @@ mod screens;
 mod signals;
 mod support;
 mod terminal;
+mod walks;
