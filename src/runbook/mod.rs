@@ -7,6 +7,7 @@ pub mod check;
 pub mod command;
 pub mod document;
 pub mod library;
+pub mod listing;
 pub mod parse;
 pub mod walk;
 
