@@ -134,6 +134,11 @@ pub enum Command {
     /// Every step is kept as it is done. The same command again goes on where the last walk of this
     /// runbook was left, in the same cluster and namespace; --new begins another.
     Walk(Walk),
+    /// The runbooks that are known, and when each was last walked
+    Runbooks {
+        #[arg(long, value_enum, default_value = "text")]
+        format: WalkFormat,
+    },
     /// Write, check or show the configuration
     Config {
         #[command(subcommand)]

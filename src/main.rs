@@ -14,9 +14,9 @@ use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, Walk, Walk
 use midwatch::config::{Config, init_text};
 use midwatch::effect::Wanted;
 use midwatch::journal::{self, Journal};
-use midwatch::model::Health;
+use midwatch::model::{Clean, Health};
 use midwatch::panels::PANELS;
-use midwatch::runbook::walk;
+use midwatch::runbook::{library, listing, walk};
 use midwatch::runtime::{self, Kept, Settled};
 use midwatch::sim;
 use midwatch::state::{Page, State};
@@ -127,7 +127,9 @@ async fn run(cli: Cli) -> Result<u8> {
             Ok(if said.findings { FINDINGS } else { FINE })
         }
         Some(Command::Approve { plan, name }) => approve(&global, plan.as_deref(), name.as_deref()).await,
+        Some(Command::Walk(wanted)) if wanted.list => list_steps(&global, &wanted),
         Some(Command::Walk(wanted)) => walk_through(&global, wanted).await,
+        Some(Command::Runbooks { format }) => list_runbooks(&global, format),
         Some(Command::Config { action }) => configuration(&global, &action).await,
         Some(Command::Keys) => keys(&global),
         Some(Command::Completions { shell }) => {
@@ -206,6 +208,33 @@ async fn cockpit(global: &Global, stage: Option<&Stage>, walk: Option<Opening>) 
         .await
         .wrap_err("could not use the terminal")?;
     Ok(FINE)
+}
+
+/// A runbook's steps as they are understood.
+fn list_steps(global: &Global, wanted: &Walk) -> Result<u8> {
+    let config = Config::load(global.config.as_deref())?;
+    let found = library::find(&config, wanted.doc.as_deref().unwrap_or_default())?;
+    let text = match wanted.format {
+        WalkFormat::Text => listing::text(&found.document),
+        WalkFormat::Json => listing::json(&found.document)?,
+    };
+    std::io::stdout().write_all(text.as_bytes()).wrap_err("could not write")?;
+    Ok(if found.document.problems.is_empty() { FINE } else { FINDINGS })
+}
+
+fn list_runbooks(global: &Global, format: WalkFormat) -> Result<u8> {
+    let config = Config::load(global.config.as_deref())?;
+    let (entries, troubles) = library::list(&config);
+    let walked = walk::store::default_directory().map(|d| walk::store::last_walked(&d)).unwrap_or_default();
+    let text = match format {
+        WalkFormat::Text => library::table(&entries, &walked, Timestamp::now()),
+        WalkFormat::Json => library::json(&entries, &walked, &troubles)?,
+    };
+    std::io::stdout().write_all(text.as_bytes()).wrap_err("could not write")?;
+    for trouble in &troubles {
+        eprintln!("midwatch: {}", Clean::new(trouble));
+    }
+    Ok(if troubles.is_empty() { FINE } else { FINDINGS })
 }
 
 /// A walk through a runbook: on the screen, in lines, or only what is known of it.

@@ -5,6 +5,7 @@
 //! document's name is its file's stem; of two with one name, the earlier is used.
 
 mod shipped;
+mod table;
 
 use std::collections::HashSet;
 use std::io::Read as _;
@@ -15,6 +16,7 @@ use super::parse::{self, MAX_BYTES};
 use crate::config::Config;
 use crate::model::Clean;
 use crate::model::nearest::nearest;
+pub use table::{json, table};
 
 /// More files than any team has runbooks; a folder of more was named by mistake.
 const MAX_FILES: usize = 1_000;

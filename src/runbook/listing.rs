@@ -73,6 +73,14 @@ impl<'a> Listing<'a> {
     }
 }
 
+/// The listing as JSON, indented.
+///
+/// # Errors
+/// None that a document could cause.
+pub fn json(document: &Document) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&Listing::new(document)).map(|text| text + "\n")
+}
+
 fn listed<'a>(document: &'a Document, step: &'a Step) -> ListedStep<'a> {
     let fence = step.fence.as_ref();
     ListedStep {
