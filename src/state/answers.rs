@@ -67,6 +67,10 @@ impl Answers {
         }
     }
 
+    pub fn is_under_way(&self, ask: &Ask) -> bool {
+        self.0.get(ask).is_some_and(|e| e.is_under_way)
+    }
+
     /// Takes an answer; what nobody has asked for is dropped.
     pub fn arrived(&mut self, ask: &Ask, answer: Result<Answer, Failure>, at: Timestamp) {
         if let Some(entry) = self.0.get_mut(ask) {
