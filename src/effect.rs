@@ -1,10 +1,16 @@
 //! Everything that we may ask of the world outside, as plain data.
 
+use std::time::Duration;
+
 use crate::model::Key;
 use crate::model::action::{ActionId, Request};
 use crate::model::ask::Ask;
+use crate::model::command::OutputLine;
 use crate::model::log::LogRequest;
 use crate::model::scope::Target;
+use crate::runbook::command::Invocation;
+use crate::runbook::document::{Expect, StepId};
+use crate::runbook::walk::What;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -66,12 +72,65 @@ pub enum Effect {
         plan: String,
         typed_name: String,
         reason: String,
+        /// The step of a walk that begins with it: that is on disk first.
+        begins: Option<Begins>,
     },
     /// The dialog was left without doing it.
     Abandon {
         plan: String,
         why: &'static str,
     },
+    /// Of the runbook that is being walked.
+    Walk(WalkEffect),
     /// Draw everything anew, whatever the terminal shows.
     Repaint,
+}
+
+/// A command of a step that is about to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begins {
+    pub walk: String,
+    pub step: StepId,
+    pub command: usize,
+    /// How many events were seen: nothing begins where somebody else has been at the step since.
+    pub seen: usize,
+}
+
+/// Which walk is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The latest that is not finished, here; else a new one.
+    Latest,
+    New,
+    Resume(String),
+}
+
+/// What we may ask for in a walk.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WalkEffect {
+    Open {
+        document: String,
+        section: Option<String>,
+        wanted: Wanted,
+    },
+    /// Write it down; what a command has written is kept as its evidence.
+    Record {
+        walk: String,
+        what: What,
+        output: Vec<OutputLine>,
+    },
+    /// Run a command that only looks, and judge what came of it.
+    Look {
+        begins: Begins,
+        invocation: Invocation,
+        timeout: Duration,
+        expect: Expect,
+    },
+    /// What others have written since.
+    ReadOn {
+        walk: String,
+    },
+    Report {
+        walk: String,
+    },
 }

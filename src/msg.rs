@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::input::Chord;
+use crate::model::action::Difference;
 use crate::model::action::{ActionId, Confirmed, Planned, Progress, Recovered, Subject};
 use crate::model::ask::{Answer, Ask};
 use crate::model::command::OutputLine;
@@ -11,6 +12,8 @@ use crate::model::log::LogEvent;
 use crate::model::pod::PodDetail;
 use crate::model::scope::{ContextName, Scope};
 use crate::model::{Batch, Clean, Failure, Key};
+use crate::runbook::document::StepId;
+use crate::runbook::walk::Event;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -89,8 +92,60 @@ pub enum Msg {
         /// All that is kept of it, in place of what came before.
         is_all: bool,
     },
+    /// Of the runbook that is being walked.
+    Walk(Box<WalkMsg>),
     /// Continued after a suspension.
     Resumed,
     /// SIGTERM, SIGHUP, or the terminal is gone.
     Terminate,
+}
+
+/// What comes of a walk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WalkMsg {
+    Opened(Result<WalkOpened, Failure>),
+    /// On disk since the last ones; `read`: how long the file is now, in bytes.
+    Events {
+        walk: String,
+        events: Vec<Event>,
+        read: u64,
+    },
+    /// Nothing was confirmed: that it begins could not be written, or somebody else was quicker.
+    NotBegun {
+        dialog: u64,
+        failure: Failure,
+    },
+    /// Something that was to be written down is not on disk.
+    NotWritten {
+        walk: String,
+        failure: Failure,
+    },
+    /// What the command of a step writes.
+    Output {
+        walk: String,
+        step: StepId,
+        lines: Vec<OutputLine>,
+        is_all: bool,
+    },
+    /// Where its report stands.
+    Reported {
+        walk: String,
+        files: Result<Vec<String>, Failure>,
+    },
+}
+
+/// A walk, begun or gone on with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WalkOpened {
+    pub id: String,
+    /// As the library names the document.
+    pub name: String,
+    /// The document's text.
+    pub source: String,
+    pub events: Vec<Event>,
+    pub read: u64,
+    /// What has changed in the document since it was walked.
+    pub changed: Vec<Difference>,
+    pub is_new: bool,
 }

@@ -61,6 +61,8 @@ pub fn state(
     if !themes.iter().any(|t| t.name == theme.name) {
         themes.push(theme.clone());
     }
+    let (runbooks, troubles) = crate::runbook::library::list(&config);
+    errors.extend(troubles);
     let depth = capabilities.depth;
     let settings = Settings {
         keymap,
@@ -69,6 +71,7 @@ pub fn state(
         ascii: global.ascii || config.ascii.unwrap_or(capabilities.ascii),
         read_only: global.read_only || config.read_only,
         config: config.clone(),
+        runbooks: runbooks.into(),
     };
     let mut state = State::new(settings, target(global, &config), now, size);
     for error in errors {

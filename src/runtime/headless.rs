@@ -32,7 +32,7 @@ pub async fn settle(state: &mut State, clock: &Clock, timeout: Duration) -> Sett
         &state.settings,
         clock.clone(),
         window(state),
-        Err("a snapshot does nothing".into()),
+        super::Kept::nowhere("a snapshot does nothing"),
     );
     engine.perform(Effect::Connect { epoch: state.epoch, target: state.target.clone() });
     let deadline = tokio::time::Instant::now() + timeout;

@@ -5,6 +5,7 @@ mod asking;
 mod engine;
 mod headless;
 mod signals;
+mod walks;
 
 use std::time::Duration;
 
@@ -13,13 +14,12 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::clock::Clock;
 use crate::effect::Effect;
-use crate::journal::Journal;
 use crate::msg::Msg;
 use crate::state::State;
 use crate::terminal::{reader, writer::Screen};
 use crate::ui;
 use crate::update::update;
-pub use engine::Engine;
+pub use engine::{Engine, Kept};
 pub use headless::{Settled, settle};
 
 /// At most four frames a second for data: over a slow link more would only queue.
@@ -33,7 +33,7 @@ const BATCH: usize = 64;
 ///
 /// # Errors
 /// The terminal can't be taken over.
-pub async fn run(mut state: State, clock: Clock, journal: Result<Journal, String>) -> std::io::Result<()> {
+pub async fn run(mut state: State, clock: Clock, kept: Kept, first: Vec<Effect>) -> std::io::Result<()> {
     let (keys_in, mut keys) = mpsc::channel::<Msg>(1024);
     let (messages_in, mut messages) = mpsc::channel::<Msg>(256);
     let gone = messages_in.clone();
@@ -45,9 +45,11 @@ pub async fn run(mut state: State, clock: Clock, journal: Result<Journal, String
     )?;
     screen.show(ui::draw(&state));
     reader::spawn(move |msg| keys_in.blocking_send(msg).is_ok())?;
-    let mut engine =
-        Engine::new(messages_in.clone(), &state.settings, clock.clone(), window(&state), journal);
+    let mut engine = Engine::new(messages_in.clone(), &state.settings, clock.clone(), window(&state), kept);
     engine.perform(Effect::Connect { epoch: state.epoch, target: state.target.clone() });
+    for effect in first {
+        engine.perform(effect);
+    }
     let mut signals = signals::Signals::new()?;
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -87,7 +89,7 @@ pub async fn run(mut state: State, clock: Clock, journal: Result<Journal, String
     Ok(())
 }
 
-fn window(state: &State) -> Duration {
+pub(crate) fn window(state: &State) -> Duration {
     state.view.window.duration().try_into().unwrap_or(Duration::from_secs(3600))
 }
 

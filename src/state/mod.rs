@@ -13,6 +13,7 @@ pub mod output;
 pub mod pods;
 pub mod probed;
 pub mod view;
+pub mod walk;
 pub mod words;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub theme: Theme,
     /// Themes to go through with the 'next theme' key.
     pub themes: Vec<Theme>,
+    /// Runbooks that can be walked.
+    pub runbooks: Arc<[crate::runbook::library::Entry]>,
     pub ascii: bool,
     pub read_only: bool,
 }
@@ -91,6 +94,8 @@ pub struct State {
     pub dialogs: u64,
     /// Columns and rows.
     pub size: (u16, u16),
+    /// The runbook that is being walked.
+    pub walk: Option<walk::Walking>,
 }
 
 impl State {
@@ -115,6 +120,7 @@ impl State {
             operations: Vec::new(),
             dialogs: 0,
             size,
+            walk: None,
         };
         state.settle();
         state
@@ -161,6 +167,7 @@ impl State {
             Some(Page::Log(_)) => vec![Layer::Log, Layer::List],
             Some(Page::Pod(_)) => vec![Layer::Pod, Layer::List],
             Some(Page::Messages { .. } | Page::Operations { .. } | Page::Output { .. }) => vec![Layer::List],
+            Some(Page::Walk) => vec![Layer::Walk, Layer::List],
             Some(Page::Panel(panel)) => crate::panels::PANELS[*panel].layers().to_vec(),
             None => crate::panels::PANELS[self.view.focus].layers().to_vec(),
         };

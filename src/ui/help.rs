@@ -26,6 +26,7 @@ pub fn lines(keymap: &Keymap, layers: &[Layer]) -> Vec<(String, String)> {
             Layer::Chart => "charts",
             Layer::Pod => "this pod",
             Layer::Log => "this log",
+            Layer::Walk => "this walk",
             Layer::Choice => "choosing",
             Layer::Text => "typing",
         };

@@ -12,6 +12,7 @@ pub mod page;
 pub mod paint;
 pub mod strips;
 pub mod theme;
+pub mod walk;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};

@@ -5,6 +5,7 @@ mod commands;
 mod dialog;
 mod logs;
 mod output;
+pub mod walk;
 
 use crate::effect::Effect;
 use crate::input::keymap::Lookup;
@@ -60,13 +61,15 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Answered { epoch, ask, answer } if epoch == state.epoch => {
             state.answers.arrived(&ask, *answer, state.now);
+            return walk::answered(state);
         }
         Msg::Planned { dialog, planned } => return dialog::planned(state, dialog, *planned),
         Msg::Drawn { dialog } => return vec![Effect::Arm { dialog }],
         Msg::Armed { dialog } => dialog::arm(state, dialog),
-        Msg::Confirmed { dialog, answer } => dialog::confirmed(state, dialog, *answer),
+        Msg::Confirmed { dialog, answer } => return dialog::confirmed(state, dialog, *answer),
         Msg::Recovered(left) => dialog::recovered(state, *left),
-        Msg::Operation { id, progress } => dialog::progress(state, &id, progress),
+        Msg::Walk(msg) => return walk::arrived(state, *msg),
+        Msg::Operation { id, progress } => return dialog::progress(state, &id, progress),
         Msg::Output { id, lines, is_all } => output::arrived(state, &id, lines, is_all),
         Msg::Resumed => return vec![Effect::Repaint],
         Msg::Terminate => return vec![Effect::Quit],
@@ -88,7 +91,9 @@ fn tick(state: &mut State, now: jiff::Timestamp) -> Vec<Effect> {
     state.now = now;
     state.dirty.rest = true;
     state.dirty.pods |= pods_due && !state.derived.pods.unhealthy.is_empty();
-    dialog::tick(state)
+    let mut effects = dialog::tick(state);
+    effects.extend(walk::tick(state));
+    effects
 }
 
 fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
@@ -96,6 +101,13 @@ fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
         Some(Overlay::Quit) => return quit_answer(state, chord),
         Some(Overlay::Stop { .. }) => return output::stop_answer(state, chord),
         Some(Overlay::Dialog(_)) => return dialog::key(state, chord),
+        // In a field of a walk Tab goes through what is offered.
+        Some(Overlay::Text(entry))
+            if entry.purpose == TextPurpose::Walk && chord == Chord::plain(Code::Tab) =>
+        {
+            walk::next_offer(state);
+            return Vec::new();
+        }
         Some(Overlay::Help { .. }) if chord == Chord::plain(Code::Esc) => {
             state.view.overlay = None;
             return Vec::new();
@@ -138,7 +150,11 @@ fn typed(state: &mut State, chord: Chord) {
     let input = field_input(chord);
     match &mut state.view.overlay {
         Some(Overlay::Text(entry)) => {
-            if input.key != tui_textarea::Key::Enter {
+            // A note may have several lines: alt-enter begins the next.
+            let breaks = entry.purpose == TextPurpose::Walk && input.alt;
+            if input.key == tui_textarea::Key::Enter && breaks {
+                entry.field.insert_newline();
+            } else if input.key != tui_textarea::Key::Enter {
                 entry.field.input(input);
             }
         }
@@ -209,6 +225,10 @@ fn live_text(state: &mut State) {
             }
             Err(error) => entry.error = Some(error),
         },
+        TextPurpose::Walk => {
+            entry.error = None;
+            walk::live_search(state, &text);
+        }
         TextPurpose::Search => {
             if let Some(log) = state.view.log_mut() {
                 log.search = text;
@@ -252,6 +272,7 @@ fn ask(state: &mut State, kind: ChoiceKind) -> Vec<Effect> {
         | ChoiceKind::Palette
         | ChoiceKind::Subject(_)
         | ChoiceKind::Actions
+        | ChoiceKind::Runbook
         | ChoiceKind::Undo => Vec::new(),
     }
 }

@@ -27,3 +27,4 @@ mod screens;
 mod signals;
 mod support;
 mod terminal;
+mod walks;
