@@ -192,7 +192,7 @@ async fn what_is_wrong_fails() {
 #[tokio::test]
 async fn endpoints_are_asked_over_the_network() {
     let mut cockpit = Cockpit::open("calm", (120, 36)).await;
-    let url = cockpit.sim.prometheus_url();
+    let url = cockpit.sim.alertmanager_url();
     for (path, more, want) in [
         ("/-/ready", "within = \"9s\"", Pass),
         ("/-/ready", "contains = \"Ready\"", Pass),
