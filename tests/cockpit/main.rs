@@ -7,6 +7,7 @@ mod actions;
 mod approvals;
 mod architecture;
 mod bench;
+mod checks;
 mod commands;
 mod commands_own;
 mod encoder;
