@@ -90,7 +90,7 @@ pub fn step(state: &State, view: &WalkView, out: &mut impl Write) -> Result<()> 
     }
     match (status, step.kind) {
         (Status::ToDo | Status::Failed(_), StepKind::Check) => writeln!(out, "'do' checks it now"),
-        (Status::ToDo | Status::Failed(_), StepKind::Command) => writeln!(out, "'do' runs it"),
+        (Status::ToDo | Status::Failed(_), _) if step.has_commands() => writeln!(out, "'do' runs it"),
         (Status::ToDo, _) => writeln!(out, "'tick' when it is done"),
         (Status::Unknown(_), _) => {
             writeln!(out, "'tick' it was done, 'skip REASON', or 'undo' makes it to do again")

@@ -148,6 +148,10 @@ pub struct Problem {
 }
 
 impl Step {
+    pub fn has_commands(&self) -> bool {
+        self.fence.as_ref().is_some_and(|f| !f.commands.is_empty())
+    }
+
     /// It is a check that passes while something is wrong.
     pub fn confirms_trouble(&self) -> bool {
         matches!(&self.check, Some(Ok(check)) if check.confirms_trouble())

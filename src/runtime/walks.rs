@@ -20,10 +20,10 @@ use crate::model::command::{OutputLine, quoted};
 use crate::model::{Clean, Failure, FailureKind};
 use crate::msg::{Msg, WalkMsg, WalkOpened};
 use crate::runbook::document::{Document, Expect};
+use crate::runbook::library;
 use crate::runbook::walk::event::OfStep;
 use crate::runbook::walk::store::{Open, Store, StoreError};
 use crate::runbook::walk::{self, Evidence, Place, What, judge, report};
-use crate::runbook::{library, parse};
 use crate::sources::Session;
 
 /// How long it is waited for a cluster before a walk begins without one.
@@ -283,14 +283,14 @@ struct Opening {
 impl Opening {
     fn open(self) -> Result<(Open, WalkOpened), String> {
         let found = library::find(&self.config, &self.name).map_err(|e| e.to_string())?;
-        let name = found.entry.name.clone();
-        let document = parse::parse(&found.bytes, &name)
-            .map_err(|p| format!("line {}, column {}: {}", p.line, p.column, p.what))?;
+        let (name, document) = (found.entry.name.clone(), found.document);
+        let path = found.entry.path.as_ref().map(|p| std::path::absolute(p).unwrap_or_else(|_| p.clone()));
+        let path = path.map(|p| p.display().to_string()).unwrap_or_default();
         let source = String::from_utf8(found.bytes).map_err(|e| e.to_string())?;
         let existing = match &self.wanted {
             Wanted::New => None,
             Wanted::Resume(id) => Some(id.clone()),
-            Wanted::Latest => self.latest(&name),
+            Wanted::Latest => self.latest(&name, &path),
         };
         let (open, changed, is_new) = match existing {
             Some(id) => {
@@ -298,7 +298,7 @@ impl Opening {
                 let changed = self.changed(&open, &document).map_err(|e| e.to_string())?;
                 (open, changed, false)
             }
-            None => (self.begin(&name, &document)?, Vec::new(), true),
+            None => (self.begin(&name, path, &document)?, Vec::new(), true),
         };
         let (events, read) = open.read_on(0).map_err(|e| e.to_string())?;
         open.tell(read);
@@ -307,19 +307,19 @@ impl Opening {
     }
 
     /// The newest one of this document, here, that is not finished.
-    fn latest(&self, name: &str) -> Option<String> {
+    fn latest(&self, name: &str, path: &str) -> Option<String> {
         let namespace = self.scope.namespace.as_deref().unwrap_or_default();
         let section = self.section.as_deref().unwrap_or_default();
         let all = self.store.list().into_iter();
         let is_it = |s: &walk::store::Summary| {
             let p = &s.place;
             let here = *p.context == *self.scope.context && p.namespace == namespace;
-            !s.finished && here && p.document == name && p.section == section
+            !s.finished && here && p.document == name && p.path == path && p.section == section
         };
         all.filter(is_it).map(|s| s.id).next()
     }
 
-    fn begin(&self, name: &str, document: &Document) -> Result<Open, String> {
+    fn begin(&self, name: &str, path: String, document: &Document) -> Result<Open, String> {
         let section = self.section.as_deref().map(|title| section_of(document, title)).transpose()?;
         let steps = walk::steps_of(document, section);
         if steps.is_empty() {
@@ -327,6 +327,7 @@ impl Opening {
         }
         let place = Place {
             document: name.to_owned(),
+            path,
             title: document.title.to_string(),
             sha256: document.sha256.clone(),
             section: self.section.clone().unwrap_or_default(),

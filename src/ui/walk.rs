@@ -357,6 +357,7 @@ impl Lines<'_, '_> {
 
     fn expectation(&mut self, view: &WalkView, step: &Step) {
         if let Some(expect) = step.fence.as_ref().and_then(|f| f.attributes.expect.as_ref()) {
+            let expect = judge::of_walk(expect, &view.walk.parameters);
             let mut parts = vec![format!("exit {}", expect.exit)];
             parts.extend(
                 expect.stdout.as_ref().map(|t| format!("'{}' in its output", crate::model::Clean::new(t))),
@@ -471,17 +472,18 @@ impl Lines<'_, '_> {
         let enter = key(Command::DoStep);
         let words = match (view.walk.status(&step.id), step.kind) {
             (Status::Running(_), _) => return,
-            (Status::Unknown(_), StepKind::Command) => format!(
+            (Status::Unknown(_), kind) if kind != StepKind::Check => format!(
                 "it is never run again by itself: {} it was done, {} skip, {} to do again",
                 key(Command::Attest),
                 key(Command::Skip),
                 key(Command::Untick)
             ),
             (Status::ToDo | Status::Failed(_) | Status::Unknown(_), kind) => match kind {
-                StepKind::Task | StepKind::Numbered => format!("{enter} say that it is done"),
+                StepKind::Task | StepKind::Numbered if !step.has_commands() => {
+                    format!("{enter} say that it is done")
+                }
                 StepKind::Check => format!("{enter} check it now"),
-                StepKind::Command => match view.next_command(step).map(|(_, c)| (c.native.is_some(), c.risk))
-                {
+                _ => match view.next_command(step).map(|(_, c)| (c.native.is_some(), c.risk)) {
                     Some((true, _)) => format!(
                         "{enter} do it as midwatch's own action, with its preview   {} run it as it is",
                         key(Command::DoAsItIs)

@@ -223,6 +223,7 @@ pub fn do_step(state: &mut State, how: Doing) -> Vec<Effect> {
             Vec::new()
         }
         (StepKind::Command, _) => run(state, &step, how),
+        (StepKind::Task | StepKind::Numbered, _) if step.has_commands() => run(state, &step, how),
         (StepKind::Task | StepKind::Numbered, _) => {
             ask(state, Asking::Attest(step.id), "");
             Vec::new()
@@ -233,7 +234,7 @@ pub fn do_step(state: &mut State, how: Doing) -> Vec<Effect> {
 fn cannot_begin(view: &WalkView, step: &Step) -> Option<String> {
     match view.walk.status(&step.id) {
         Status::Running(_) => Some("it is under way".to_owned()),
-        Status::Unknown(_) if step.kind == StepKind::Command => Some(
+        Status::Unknown(_) if step.has_commands() => Some(
             "it may have been done: look for yourself, then tick it (x), skip it (-), or make it to do again (u)"
                 .to_owned(),
         ),
@@ -253,8 +254,7 @@ fn run(state: &mut State, step: &Step, how: Doing) -> Vec<Effect> {
         return Vec::new();
     }
     if how == Doing::Best
-        && let Some(native) = &next.native
-        && let Some(request) = instead(state, native, &view.walk)
+        && let Some(request) = instead(state, next, &view.walk)
     {
         let ran = format!("midwatch: {} {}", request.action.title().to_lowercase(), request.subject.words());
         return open_dialog(state, request, step, number, ran);
@@ -274,7 +274,7 @@ fn run(state: &mut State, step: &Step, how: Doing) -> Vec<Effect> {
     }
     let begins =
         Begins { walk: view.walk.id.clone(), step: step.id.clone(), command: number, seen: view.walk.events };
-    let expect = attributes.expect.unwrap_or_default();
+    let expect = judge::of_walk(&attributes.expect.unwrap_or_default(), &view.walk.parameters);
     if let Some(view) = state.open_walk_mut() {
         view.is_writing = true;
         view.output.remove(&step.id);
@@ -317,9 +317,9 @@ fn open_dialog(state: &mut State, request: Request, step: &Step, command: usize,
 }
 
 /// Midwatch's own action in place of a command, where its object is known here.
-fn instead(state: &State, native: &Native, walk: &Walk) -> Option<Request> {
+fn instead(state: &State, command: &Command, walk: &Walk) -> Option<Request> {
     let filled = |text: &str| judge::filled(text, &walk.parameters);
-    let (action, wanted, answers) = match native {
+    let (action, wanted, answers) = match command.native.as_ref()? {
         Native::Scale { workload, replicas } => {
             let number = replicas.as_deref().map(filled).map(|n| ("replicas".to_owned(), n));
             (ActionId::Scale, filled(workload), number)
@@ -332,6 +332,11 @@ fn instead(state: &State, native: &Native, walk: &Walk) -> Option<Request> {
         Native::DeletePod { pod } => (ActionId::DeletePod, format!("pod/{}", filled(pod)), None),
         Native::Flush => return None,
     };
+    let here = state.scope.namespace.as_deref()?;
+    // In another namespace it would be done to another object.
+    if command.namespace.as_deref().is_some_and(|named| filled(named) != here) {
+        return None;
+    }
     let subject = state.subject_named(&wanted)?;
     Some(Request { action, subject, answers: answers.into_iter().collect() })
 }
@@ -461,7 +466,8 @@ pub fn ended(state: &mut State, operation: &Operation) -> Vec<Effect> {
     };
     let output: Vec<OutputLine> = operation.output.iter().flat_map(|o| o.lines.iter().cloned()).collect();
     let fence = view.document.steps.iter().find(|s| s.id == step.step).and_then(|s| s.fence.as_ref());
-    let expect = fence.and_then(|f| f.attributes.expect.clone());
+    let expect = fence.and_then(|f| f.attributes.expect.as_ref());
+    let expect = expect.map(|e| judge::of_walk(e, &view.walk.parameters));
     let unmet =
         expect.filter(|_| failed.is_none() && !is_unknown).and_then(|e| judge::unmet(&e, None, &output));
     let evidence = Evidence {

@@ -12,8 +12,6 @@ mod cluster;
 mod objective;
 mod parameter;
 mod read;
-#[cfg(test)]
-mod testing;
 mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -21,6 +21,9 @@ pub struct Event {
 pub struct Place {
     /// As the library names the document, else its path.
     pub document: String,
+    /// Where its file is; empty for one that ships with midwatch.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
     pub title: String,
     /// Of the document's bytes, in hexadecimal digits.
     pub sha256: String,

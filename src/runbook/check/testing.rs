@@ -1,1 +1,0 @@
-//! A state with hand-made feeds, for the checks' tests.
