@@ -10,6 +10,7 @@ mod bench;
 mod checks;
 mod commands;
 mod commands_own;
+mod documents;
 mod encoder;
 mod flows;
 mod gateway;
