@@ -1,9 +1,12 @@
 //! Everything that we may ask of the world outside, as plain data.
 
+use jiff::SignedDuration;
+
 use crate::model::Key;
 use crate::model::action::{ActionId, Request};
 use crate::model::log::LogRequest;
 use crate::model::scope::Target;
+use crate::review::{SignOff, signoff};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -66,6 +69,27 @@ pub enum Effect {
         plan: String,
         why: &'static str,
     },
+    /// Ask what a review needs beside what is known.
+    Review(ReviewWanted),
+    /// Keep what was signed.
+    SignOff {
+        id: u64,
+        signed: Box<SignOff>,
+    },
+    /// Write reports, by file name.
+    Report {
+        files: Vec<(String, String)>,
+    },
     /// Draw everything anew, whatever the terminal shows.
     Repaint,
+}
+
+/// Which review is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReviewWanted {
+    /// Numbers the reviews, so that an answer for an older one is dropped.
+    pub id: u64,
+    pub scope: signoff::Scope,
+    /// How far to look back; None: to the last sign-off.
+    pub since: Option<SignedDuration>,
 }

@@ -49,6 +49,8 @@ pub mod model;
 pub mod msg;
 pub mod panels;
 pub mod report;
+pub mod review;
+pub mod review_command;
 pub mod runbook;
 pub mod runtime;
 pub mod setup;

@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use color_eyre::eyre::{Context as _, Result, eyre};
-use jiff::Timestamp;
-use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play};
+use jiff::{SignedDuration, Timestamp};
+use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, ReviewArgs};
 use midwatch::clock::Clock;
 use midwatch::config::{Config, init_text};
 use midwatch::journal::{self, Journal};
 use midwatch::model::Health;
 use midwatch::panels::PANELS;
+use midwatch::review::Kind;
 use midwatch::runtime::{self, Settled};
 use midwatch::sim::{self, Scenario, Sim};
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
-use midwatch::{doctor, report, setup, ui};
+use midwatch::{doctor, report, review_command, setup, ui};
 use secrecy::ExposeSecret as _;
 
 /// Exit codes, as `--help` documents them.
@@ -91,11 +92,11 @@ fn open_private(directory: &std::path::Path, name: &str) -> std::io::Result<std:
 async fn run(cli: Cli) -> Result<u8> {
     let global = cli.global;
     match cli.command {
-        None => cockpit(&global, None).await,
+        None => cockpit(&global, None, None).await,
         Some(Command::Demo { list: true, .. }) => list_scenarios(),
         Some(Command::Demo { scenario, play, .. }) => {
             let stage = Stage::start(scenario.as_deref().unwrap_or("incident"), &play, None).await?;
-            cockpit(&global, Some(&stage)).await
+            cockpit(&global, Some(&stage), None).await
         }
         Some(Command::Sim { scenario, kubeconfig_out, pods, play }) => {
             simulate(scenario.as_deref().unwrap_or("calm"), kubeconfig_out, pods, &play).await
@@ -107,6 +108,13 @@ async fn run(cli: Cli) -> Result<u8> {
             };
             let what = Shot { size, format, panel, timeout };
             snapshot(&global, stage.as_ref(), what).await
+        }
+        Some(Command::Review(args)) => {
+            let stage = match &args.demo {
+                Some(name) => Some(Stage::start(name, &args.play, None).await?),
+                None => None,
+            };
+            review(&global, stage.as_ref(), &args).await
         }
         Some(Command::Doctor { demo }) => {
             let play = Play { seed: 1, speed: 1.0 };
@@ -233,7 +241,11 @@ fn prepare(global: &Global, stage: Option<&Stage>) -> Result<(Global, Arc<Config
     }
 }
 
-async fn cockpit(global: &Global, stage: Option<&Stage>) -> Result<u8> {
+async fn cockpit(
+    global: &Global,
+    stage: Option<&Stage>,
+    review: Option<(Kind, Option<SignedDuration>)>,
+) -> Result<u8> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         eprintln!("midwatch: no terminal, so this is a snapshot; midwatch snapshot --help has its options");
         let what =
@@ -248,7 +260,8 @@ async fn cockpit(global: &Global, stage: Option<&Stage>) -> Result<u8> {
     for text in left_behind(&journal) {
         state.notice(Health::Warning, text);
     }
-    runtime::run(state, clock, journal).await.wrap_err("could not use the terminal")?;
+    keep_apart(&mut state, stage);
+    runtime::run(state, clock, journal, review).await.wrap_err("could not use the terminal")?;
     Ok(FINE)
 }
 
@@ -343,6 +356,34 @@ async fn simulate(scenario: &str, out: Option<PathBuf>, pods: Option<usize>, pla
     }
     stage.sim.stop().await;
     Ok(FINE)
+}
+
+async fn review(global: &Global, stage: Option<&Stage>, args: &ReviewArgs) -> Result<u8> {
+    let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+    if terminal && args.format.is_none() && args.output.is_none() && !args.sign_off {
+        return cockpit(global, stage, Some((args.kind(), args.since))).await;
+    }
+    let (global, config, clock) = prepare(global, stage)?;
+    let capabilities = capabilities::detect();
+    let mut state = setup::state(&global, config, &capabilities, clock.now(), (120, 40));
+    keep_apart(&mut state, stage);
+    let journal = journal(stage, &state.settings.config);
+    let said = review_command::run(&mut state, &clock, args, journal).await?;
+    for remark in &said.remarks {
+        eprintln!("midwatch: {}", midwatch::model::Clean::new(remark));
+    }
+    match &args.output {
+        Some(path) => review_command::write(path, &said.text)?,
+        None => std::io::stdout().write_all(said.text.as_bytes()).wrap_err("could not write")?,
+    }
+    Ok(said.code)
+}
+
+/// What is practised on a simulated cluster is no baseline of a real one.
+fn keep_apart(state: &mut State, stage: Option<&Stage>) {
+    if let Some(stage) = stage {
+        state.settings.files.reviews = Some(stage.directory.path().join("reviews"));
+    }
 }
 
 async fn examine(global: &Global, stage: Option<&Stage>) -> Result<u8> {

@@ -10,6 +10,7 @@ use crate::model::log::LogEvent;
 use crate::model::pod::PodDetail;
 use crate::model::scope::{ContextName, Scope};
 use crate::model::{Batch, Clean, Failure, Key};
+use crate::review::{Asked, SignOff};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -82,6 +83,23 @@ pub enum Msg {
         /// All that is kept of it, in place of what came before.
         is_all: bool,
     },
+    /// So many of a review's questions are answered.
+    Reviewing {
+        id: u64,
+        done: usize,
+        of: usize,
+    },
+    Reviewed {
+        id: u64,
+        asked: Box<Asked>,
+    },
+    /// What was kept, and in which file; or why it could not be.
+    SignedOff {
+        id: u64,
+        kept: Box<Result<(SignOff, String), Clean>>,
+    },
+    /// The files that were written.
+    Reported(Result<Vec<String>, Clean>),
     /// Continued after a suspension.
     Resumed,
     /// SIGTERM, SIGHUP, or the terminal is gone.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::review::{self, Places};
 use crate::actions::gateway::{Gateway, Given};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -36,6 +37,9 @@ pub struct Engine {
     session: watch::Sender<Option<Arc<Session>>>,
     log: CancellationToken,
     gateway: Gateway,
+    places: Places,
+    /// Where reports are written.
+    reports: std::path::PathBuf,
 }
 
 impl Engine {
@@ -48,10 +52,14 @@ impl Engine {
         journal: Result<Journal, String>,
     ) -> Self {
         let config = settings.config.clone();
+        let audit = journal.as_ref().map(|j| j.directory().to_owned()).map_err(Clone::clone);
+        let places = Places { sign_offs: settings.files.reviews.clone(), audit };
         let gateway =
             Gateway::new(config.clone(), settings.read_only, clock.clone(), journal, messages.clone());
         Self {
             gateway,
+            places,
+            reports: settings.files.reports.clone(),
             messages,
             config,
             clock,
@@ -110,6 +118,31 @@ impl Engine {
                 if let Some(session) = self.session.borrow().clone() {
                     tokio::spawn(async move { gateway.cancel(&session, &plan, why).await });
                 }
+            }
+            Effect::Review(wanted) => {
+                let (config, places) = (self.config.clone(), self.places.clone());
+                let (now, out) = (self.clock.now(), self.messages.clone());
+                self.ask(move |session| async move {
+                    let id = wanted.id;
+                    let asked = review::ask(session, config, places, wanted, now, out).await;
+                    Some(Msg::Reviewed { id, asked: Box::new(asked) })
+                });
+            }
+            Effect::SignOff { id, signed } => {
+                let (session, messages) = (self.session.borrow().clone(), self.messages.clone());
+                let directory = self.places.sign_offs.clone();
+                // It is kept though the scope be left.
+                tokio::spawn(async move {
+                    let kept = Box::new(review::sign(session, directory, *signed).await);
+                    drop(messages.send(Msg::SignedOff { id, kept }).await);
+                });
+            }
+            Effect::Report { files } => {
+                let (messages, directory) = (self.messages.clone(), self.reports.clone());
+                tokio::task::spawn_blocking(move || {
+                    let written = review::write(&directory, &files);
+                    drop(messages.blocking_send(Msg::Reported(written)));
+                });
             }
             // The loop's own.
             Effect::Quit | Effect::Suspend | Effect::Repaint => {}

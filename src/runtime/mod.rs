@@ -3,10 +3,12 @@
 
 mod engine;
 mod headless;
+mod review;
 mod signals;
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -14,12 +16,13 @@ use crate::clock::Clock;
 use crate::effect::Effect;
 use crate::journal::Journal;
 use crate::msg::Msg;
+use crate::review::Kind;
 use crate::state::State;
 use crate::terminal::{reader, writer::Screen};
 use crate::ui;
 use crate::update::update;
 pub use engine::Engine;
-pub use headless::{Settled, settle};
+pub use headless::{Headless, Settled, settle};
 
 /// At most four frames a second for data: over a slow link more would only queue.
 const DATA_FRAME: Duration = Duration::from_millis(250);
@@ -32,7 +35,12 @@ const BATCH: usize = 64;
 ///
 /// # Errors
 /// The terminal can't be taken over.
-pub async fn run(mut state: State, clock: Clock, journal: Result<Journal, String>) -> std::io::Result<()> {
+pub async fn run(
+    mut state: State,
+    clock: Clock,
+    journal: Result<Journal, String>,
+    review: Option<(Kind, Option<SignedDuration>)>,
+) -> std::io::Result<()> {
     let (keys_in, mut keys) = mpsc::channel::<Msg>(1024);
     let (messages_in, mut messages) = mpsc::channel::<Msg>(256);
     let gone = messages_in.clone();
@@ -47,6 +55,7 @@ pub async fn run(mut state: State, clock: Clock, journal: Result<Journal, String
     let mut engine =
         Engine::new(messages_in.clone(), &state.settings, clock.clone(), window(&state), journal);
     engine.perform(Effect::Connect { epoch: state.epoch, target: state.target.clone() });
+    let mut wanted = review;
     let mut signals = signals::Signals::new()?;
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -74,6 +83,7 @@ pub async fn run(mut state: State, clock: Clock, journal: Result<Journal, String
                     quit |= apply(&mut state, msg, &mut engine, &screen);
                 }
                 if quit { break }
+                review_once(&mut wanted, &mut state, &mut engine);
                 Urgency::Data
             }
         };
@@ -84,6 +94,17 @@ pub async fn run(mut state: State, clock: Clock, journal: Result<Journal, String
     }
     screen.leave();
     Ok(())
+}
+
+/// The review that was asked for on the command line is begun once every feed has had its say.
+fn review_once(wanted: &mut Option<(Kind, Option<SignedDuration>)>, state: &mut State, engine: &mut Engine) {
+    if wanted.is_some()
+        && headless::waiting(state).is_empty()
+        && let Some((kind, since)) = wanted.take()
+    {
+        let effects = crate::update::review::begin(state, kind, since);
+        effects.into_iter().for_each(|effect| engine.perform(effect));
+    }
 }
 
 fn window(state: &State) -> Duration {

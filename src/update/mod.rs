@@ -5,6 +5,7 @@ mod commands;
 mod dialog;
 mod logs;
 mod output;
+pub mod review;
 
 use crate::effect::Effect;
 use crate::input::keymap::Lookup;
@@ -65,6 +66,10 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Recovered(left) => dialog::recovered(state, *left),
         Msg::Operation { id, progress } => dialog::progress(state, &id, progress),
         Msg::Output { id, lines, is_all } => output::arrived(state, &id, lines, is_all),
+        Msg::Reviewing { id, done, of } => review::progress(state, id, done, of),
+        Msg::Reviewed { id, asked } => review::arrived(state, id, &asked),
+        Msg::SignedOff { id, kept } => review::signed(state, id, *kept),
+        Msg::Reported(written) => review::reported(state, written),
         Msg::Resumed => return vec![Effect::Repaint],
         Msg::Terminate => return vec![Effect::Quit],
         // Of a scope that was left: nothing of it may stay on the screen.
@@ -92,6 +97,11 @@ fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
         Some(Overlay::Quit) => return quit_answer(state, chord),
         Some(Overlay::Stop { .. }) => return output::stop_answer(state, chord),
         Some(Overlay::Dialog(_)) => return dialog::key(state, chord),
+        Some(Overlay::SignOff) => return review::sign_answer(state, chord),
+        Some(Overlay::ReviewNote(_)) => {
+            review::note_key(state, chord);
+            return Vec::new();
+        }
         Some(Overlay::Help { .. }) if chord == Chord::plain(Code::Esc) => {
             state.view.overlay = None;
             return Vec::new();
@@ -168,6 +178,17 @@ fn field_key(code: Code) -> tui_textarea::Key {
     }
 }
 
+/// The same for a text of several lines, where the cursor goes up and down.
+fn multi_line_input(chord: Chord) -> tui_textarea::Input {
+    let mut input = field_input(chord);
+    match chord.code {
+        Code::Up => input.key = tui_textarea::Key::Up,
+        Code::Down => input.key = tui_textarea::Key::Down,
+        _ => {}
+    }
+    input
+}
+
 /// A paste goes into a field that is open, as one clean line, and nowhere else.
 fn paste(state: &mut State, text: &str) {
     let line = Clean::new(text.lines().next().unwrap_or_default());
@@ -178,6 +199,10 @@ fn paste(state: &mut State, text: &str) {
         Some(Overlay::Choice(choice)) => {
             choice.query.insert_str(line.as_str());
             choices::narrow(choice);
+        }
+        Some(Overlay::ReviewNote(open)) => {
+            review::note_paste(open, text);
+            return;
         }
         // An answer may be pasted; a confirmation may not.
         Some(Overlay::Dialog(dialog)) => {
@@ -230,6 +255,7 @@ fn enter(state: &mut State, target: crate::model::scope::Target) -> Vec<Effect> 
     state.loads = Default::default();
     state.connection = Connection::Opening;
     state.entered = state.now;
+    state.review = None;
     state.view.pages.clear();
     state.view.overlay = None;
     state.view.lists.clear();

@@ -77,7 +77,9 @@ impl Cockpit {
         });
         let ticking = *sim.clock();
         let clock = Clock::new(move || ticking.now());
-        let state = setup::state(&global, config.clone(), &capabilities(), clock.now(), size);
+        let mut state = setup::state(&global, config.clone(), &capabilities(), clock.now(), size);
+        state.settings.files.reviews = Some(directory.path().join("reviews"));
+        state.settings.files.reports = directory.path().to_owned();
         let (out, messages) = mpsc::channel(256);
         let window = Duration::from_secs(u64::try_from(state.view.window.duration().as_secs()).unwrap());
         let journal = Journal::open(directory.path().join("audit")).map_err(|e| e.to_string());
