@@ -40,7 +40,7 @@ pub struct Review {
     /// Those that differ first; among them, and among the others, the worst first.
     pub lines: Vec<Line>,
     /// Lines that don't apply here, and why.
-    pub left_out: Vec<(&'static str, String)>,
+    pub left_out: Vec<(&'static str, Clean)>,
     /// Titles of lines that were signed the last time and are not here any more.
     pub gone: Vec<String>,
     pub complaints: Vec<Clean>,
@@ -67,7 +67,7 @@ impl Review {
                     let (id, title, opens) = (check.id, check.title, check.opens);
                     found.push(Line { id, title, opens, seen, difference });
                 }
-                Err(why) => left_out.push((check.title, why)),
+                Err(why) => left_out.push((check.title, Clean::from(why))),
             }
         }
         found.sort_by_key(|l| (Reverse(l.difference.differs()), Reverse(l.outcome())));

@@ -17,7 +17,7 @@ use crate::effect::Effect;
 use crate::journal::Journal;
 use crate::msg::Msg;
 use crate::review::Kind;
-use crate::state::State;
+use crate::state::{Page, State};
 use crate::terminal::{reader, writer::Screen};
 use crate::ui;
 use crate::update::update;
@@ -56,6 +56,9 @@ pub async fn run(
         Engine::new(messages_in.clone(), &state.settings, clock.clone(), window(&state), journal);
     engine.perform(Effect::Connect { epoch: state.epoch, target: state.target.clone() });
     let mut wanted = review;
+    if wanted.is_some() {
+        state.view.pages.push(Page::Review);
+    }
     let mut signals = signals::Signals::new()?;
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);

@@ -105,6 +105,13 @@ fn rows(paint: &mut Paint<'_>, area: Rect, held: &ReviewState, review: &Review) 
     for complaint in &review.complaints {
         out.push((Row::from(paint.span(format!("sign-offs: {complaint}"), Role::Warning)), None));
     }
+    let missing = held.draft.missing(review);
+    if !missing.is_empty() && held.signing == Signing::Not {
+        out.push((
+            Row::from(paint.span(format!("before it is signed: {}", missing.words()), Role::Dim)),
+            None,
+        ));
+    }
     let mut index = 0;
     for (heading, lines) in review.groups() {
         out.push((Row::from(paint.span(heading, Role::Title)), None));
@@ -118,10 +125,6 @@ fn rows(paint: &mut Paint<'_>, area: Rect, held: &ReviewState, review: &Review) 
     for text in missing.chain(gone) {
         let line = vec![paint.mark_span(Health::NotConfigured), paint.span(format!(" {text}"), Role::Dim)];
         out.push((Row::from(line), None));
-    }
-    let missing = held.draft.missing(review);
-    if !missing.is_empty() && held.signing == Signing::Not {
-        out.push((Row::from(paint.span(format!("to sign it off: {}", missing.words()), Role::Dim)), None));
     }
     let at = out.iter().position(|(_, i)| *i == Some(held.selected)).unwrap_or(0);
     let height = usize::from(area.height);

@@ -4,6 +4,7 @@ use super::{Look, outcome};
 use crate::model::objective::{Better, Objective};
 use crate::model::signal::{Point, SignalId};
 use crate::model::{Health, Outcome};
+use crate::review::Kind;
 use crate::review::asked::Question;
 use crate::review::line::{Detail, Seen, detail};
 use crate::state::measures;
@@ -27,8 +28,12 @@ pub fn look(look: &Look<'_>, id: SignalId) -> Result<Seen, String> {
     let mut judged = outcome(objective.judge(whole));
     judged = judged.max(match now.health {
         Health::Warning | Health::Critical => outcome(now.health),
-        // A night's mean hides ten bad minutes.
-        _ if worst.is_some_and(|w| objective.judge(w.v) == Health::Critical) => Outcome::Warning,
+        // A night's mean hides ten bad minutes; of weeks the objectives' own line tells.
+        _ if look.asked.kind == Kind::Daily
+            && worst.is_some_and(|w| objective.judge(w.v) == Health::Critical) =>
+        {
+            Outcome::Warning
+        }
         _ => Outcome::Pass,
     });
     let mut details =

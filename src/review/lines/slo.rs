@@ -3,7 +3,7 @@
 use super::{Look, listed};
 use crate::model::signal::SignalId;
 use crate::model::{Clean, Health, Outcome};
-use crate::review::asked::{CAPACITIES, Question, SERVICE};
+use crate::review::asked::{Question, SERVICE};
 use crate::review::line::{Detail, Seen, detail};
 use crate::state::measures;
 use crate::ui::human;
@@ -15,11 +15,10 @@ const MISSED: f64 = 0.01;
 pub fn look(look: &Look<'_>) -> Result<Seen, String> {
     let (mut rows, mut missed): (Vec<Detail>, Vec<Clean>) = (Vec::new(), Vec::new());
     let mut unknown = Vec::new();
-    for id in SERVICE.into_iter().chain(CAPACITIES) {
+    for id in SERVICE {
         let Some(objective) = look.objective(id) else { continue };
-        let points = match look.asked.course(Question::Course(id)) {
-            Ok((_, points)) => points,
-            Err(why) if why == "no data" && id == SignalId::PoolRatio => continue,
+        let (step_s, points) = match look.asked.course(Question::Course(id)) {
+            Ok((answer, points)) => (answer.ask.step_s, points),
             Err(why) => {
                 unknown.push(format!("{}: {why}", id.noun()));
                 continue;
@@ -31,6 +30,10 @@ pub fn look(look: &Look<'_>) -> Result<Seen, String> {
         if finite.is_empty() {
             unknown.push(format!("{}: no data", id.noun()));
             continue;
+        }
+        let expected = look.window().as_secs() / i64::from(step_s).max(1);
+        if (finite.len() as i64) * 10 < expected * 9 {
+            unknown.push(format!("{}: there are data of a part of the time only", id.noun()));
         }
         let beyond = finite.iter().filter(|v| objective.judge(**v) > Health::Ok).count();
         let share = beyond as f64 / finite.len() as f64;

@@ -38,9 +38,12 @@ fn against(look: &Look<'_>, id: SignalId, bad: fn(f64) -> bool, limit: &str) -> 
         }
     };
     let change = now / before - 1.0;
-    let sign = if change < 0.0 { "−" } else { "+" };
     let judged = if bad(change) { Outcome::Warning } else { Outcome::Pass };
-    let moved = format!("{sign}{}", human::percent(change.abs()));
+    let moved = match (change * 100.0).round() {
+        0.0 => "the same".to_owned(),
+        percent if percent < 0.0 => format!("−{} %", -percent),
+        percent => format!("+{percent} %"),
+    };
     let measured = format!("{}, {moved} against the period before ({})", said(now), said(before));
     let details = vec![
         detail(Health::NotConfigured, format!("this period {}", said(now))),

@@ -75,7 +75,7 @@ fn one(document: &Document<'_>, line: &Line) -> String {
         out += &svg::chart(course, &escaped(line.title));
     }
     if let Some(note) = note(document, line.id) {
-        let _ = writeln!(out, "<p class=\"note\">{}</p>", escaped(note));
+        let _ = writeln!(out, "<p class=\"note\">{}</p>", escaped(&note));
     }
     if line.seen.details.len() > 1 {
         let open = if line.seen.verdict.is_pass() { "" } else { " open=\"open\"" };

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Document, note};
+use super::{Document, lines, note};
 use crate::model::{Clean, Health, Outcome};
 use crate::review::line::{Difference, Line};
 use crate::review::signoff::Scope;
@@ -28,9 +28,9 @@ struct Out<'a> {
     lines: Vec<LineOut<'a>>,
     left_out: Vec<LeftOut<'a>>,
     complaints: &'a [Clean],
-    #[serde(skip_serializing_if = "str::is_empty")]
-    reason: &'a str,
-    signed_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reason: String,
+    signed_by: Option<Clean>,
 }
 
 #[derive(Serialize)]
@@ -52,7 +52,7 @@ struct LineOut<'a> {
     differs: Option<bool>,
     was: Option<&'a str>,
     details: Vec<DetailOut<'a>>,
-    note: Option<&'a str>,
+    note: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -83,8 +83,8 @@ pub fn render(document: &Document<'_>) -> String {
         lines: review.lines.iter().map(|line| line_out(document, line)).collect(),
         left_out: review.left_out.iter().map(|(title, why)| LeftOut { title, why }).collect(),
         complaints: &review.complaints,
-        reason: document.draft.reason.trim(),
-        signed_by: document.signed_by,
+        reason: lines(&document.draft.reason),
+        signed_by: document.signed_by.map(Clean::new),
     };
     // Nothing in it can fail to be JSON: no map has keys that are not text.
     serde_json::to_string_pretty(&out).unwrap_or_default() + "\n"

@@ -49,7 +49,7 @@ fn one(document: &Document<'_>, line: &Line) -> String {
         }
     }
     if let Some(note) = note(document, line.id) {
-        out += &format!("  - *Note:* {}\n", escaped(note));
+        out += &format!("  - *Note:* {}\n", escaped(&note));
     }
     out
 }

@@ -5,6 +5,8 @@ mod html;
 mod json;
 mod markdown;
 mod svg;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use html::render as html;
@@ -13,6 +15,7 @@ pub use markdown::render as markdown;
 pub use text::render as text;
 
 use super::{Draft, Review};
+use crate::model::Clean;
 
 /// What is written down: the review, with what was noted of it, and whether it was signed.
 pub struct Document<'a> {
@@ -44,8 +47,13 @@ pub fn render(document: &Document<'_>, format: Format, ascii: bool) -> String {
 }
 
 /// The note of a line, where one was written.
-fn note<'a>(document: &Document<'a>, id: &str) -> Option<&'a str> {
-    document.draft.notes.get(id).map(|n| n.trim()).filter(|n| !n.is_empty())
+fn note(document: &Document<'_>, id: &str) -> Option<String> {
+    document.draft.notes.get(id).map(|n| lines(n)).filter(|n| !n.is_empty())
+}
+
+/// What a person wrote, line by line, each clean: it may have been pasted.
+fn lines(text: &str) -> String {
+    text.trim().lines().map(|l| Clean::new(l).to_string()).collect::<Vec<_>>().join("\n")
 }
 
 /// '2026-11-21 08:00Z'.

@@ -27,7 +27,7 @@ pub fn render(document: &Document<'_>, ascii: bool) -> String {
         out.push('\n');
     }
     for (title, why) in &review.left_out {
-        out += &format!("  - {title}: left out, {}\n", Clean::new(why));
+        out += &format!("  - {title}: left out, {}\n", why);
     }
     for title in &review.gone {
         out += &format!("  - {title}: was in the last review, and is not in this one\n");
@@ -55,7 +55,7 @@ fn one(document: &Document<'_>, line: &Line, ascii: bool) -> String {
         }
     }
     if let Some(note) = note(document, line.id) {
-        out += &format!("      note: {}\n", Clean::new(note));
+        out += &format!("      note: {}\n", Clean::from(note.replace('\n', " / ")));
     }
     out
 }
