@@ -24,6 +24,7 @@ mod redis;
 mod redis_cluster;
 mod redis_server;
 mod remedies;
+mod reviews;
 mod screens;
 mod signals;
 mod support;
