@@ -23,6 +23,7 @@ mod redis;
 mod redis_cluster;
 mod redis_server;
 mod remedies;
+mod runbooks;
 mod screens;
 mod signals;
 mod support;
