@@ -56,7 +56,8 @@ pub async fn run(
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         let effects = tokio::select! {
-            line = input.recv() => match line.as_deref().map(str::trim) {
+            // What is typed ahead waits for the runbook.
+            line = input.recv(), if !matches!(state.walk, Some(Walking::Opening(_))) => match line.as_deref().map(str::trim) {
                 None | Some("quit" | "q") => break,
                 Some(line) => plain.line(&mut state, line)?,
             },

@@ -59,3 +59,6 @@ pub enum Invocation {
     /// It needs one: `sh -c`, with these variables set.
     Shell { script: String, variables: BTreeMap<String, String> },
 }
+
+#[cfg(test)]
+mod tests;

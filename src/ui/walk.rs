@@ -357,6 +357,7 @@ impl Lines<'_, '_> {
 
     fn expectation(&mut self, view: &WalkView, step: &Step) {
         if let Some(expect) = step.fence.as_ref().and_then(|f| f.attributes.expect.as_ref()) {
+            let expect = judge::of_walk(expect, &view.walk.parameters);
             let mut parts = vec![format!("exit {}", expect.exit)];
             parts.extend(
                 expect.stdout.as_ref().map(|t| format!("'{}' in its output", crate::model::Clean::new(t))),

@@ -148,18 +148,25 @@ fn quit_answer(state: &mut State, chord: Chord) -> Vec<Effect> {
 /// A key that is no command: text, where a field is open.
 fn typed(state: &mut State, chord: Chord) {
     let input = field_input(chord);
+    // As in a shell: all that stands before the cursor goes.
+    let clears = chord == (Chord { ctrl: true, ..Chord::plain(Code::Char('u')) });
     match &mut state.view.overlay {
         Some(Overlay::Text(entry)) => {
             // A note may have several lines: alt-enter begins the next.
             let breaks = entry.purpose == TextPurpose::Walk && input.alt;
-            if input.key == tui_textarea::Key::Enter && breaks {
+            if clears {
+                entry.field.delete_line_by_head();
+            } else if input.key == tui_textarea::Key::Enter && breaks {
                 entry.field.insert_newline();
             } else if input.key != tui_textarea::Key::Enter {
                 entry.field.input(input);
             }
         }
         Some(Overlay::Choice(choice)) => {
-            if input.key != tui_textarea::Key::Enter {
+            if clears {
+                choice.query.delete_line_by_head();
+                choices::narrow(choice);
+            } else if input.key != tui_textarea::Key::Enter {
                 choice.query.input(input);
                 choices::narrow(choice);
             }

@@ -274,7 +274,7 @@ fn run(state: &mut State, step: &Step, how: Doing) -> Vec<Effect> {
     }
     let begins =
         Begins { walk: view.walk.id.clone(), step: step.id.clone(), command: number, seen: view.walk.events };
-    let expect = attributes.expect.unwrap_or_default();
+    let expect = judge::of_walk(&attributes.expect.unwrap_or_default(), &view.walk.parameters);
     if let Some(view) = state.open_walk_mut() {
         view.is_writing = true;
         view.output.remove(&step.id);
@@ -466,7 +466,8 @@ pub fn ended(state: &mut State, operation: &Operation) -> Vec<Effect> {
     };
     let output: Vec<OutputLine> = operation.output.iter().flat_map(|o| o.lines.iter().cloned()).collect();
     let fence = view.document.steps.iter().find(|s| s.id == step.step).and_then(|s| s.fence.as_ref());
-    let expect = fence.and_then(|f| f.attributes.expect.clone());
+    let expect = fence.and_then(|f| f.attributes.expect.as_ref());
+    let expect = expect.map(|e| judge::of_walk(e, &view.walk.parameters));
     let unmet =
         expect.filter(|_| failed.is_none() && !is_unknown).and_then(|e| judge::unmet(&e, None, &output));
     let evidence = Evidence {

@@ -308,6 +308,8 @@ impl<'a> Lexer<'a> {
         }
         let braces = |p: &Piece| matches!(p, Piece::Text(t, Quote::None) if t.contains('{') && (t.contains(',') || t.contains("..")));
         word.wild |= word.pieces.iter().any(braces);
+        // The program [, not a pattern.
+        word.wild &= !matches!(word.bare(), Some("[" | "[["));
         word.end = self.at;
         word
     }

@@ -113,8 +113,20 @@ fn setters(script: &Script, set: &mut HashSet<String>) {
                 } else {
                     let bare = word.bare().unwrap_or_default();
                     takes_names |= may_assign && SETTERS.contains(&bare);
-                    may_assign =
-                        takes_names || matches!(bare, "then" | "do" | "else" | "{" | "!" | "time" | "env");
+                    may_assign = takes_names
+                        || matches!(
+                            bare,
+                            "if" | "elif"
+                                | "while"
+                                | "until"
+                                | "then"
+                                | "do"
+                                | "else"
+                                | "{"
+                                | "!"
+                                | "time"
+                                | "env"
+                        );
                 }
             }
             Token::Operator(..) | Token::Newline(_) => (may_assign, takes_names) = (true, false),

@@ -165,7 +165,7 @@ fn simple(words: &[&Word], parameters: &[String], depth: usize) -> Told {
 }
 
 fn argument(word: &Word, parameters: &[String]) -> Arg {
-    let mut arg = Arg { text: String::new(), wild: word.wild };
+    let mut arg = Arg { text: String::new(), wild: false };
     for piece in &word.pieces {
         match piece {
             Piece::Text(text, _) => arg.text.push_str(text),
@@ -182,6 +182,8 @@ fn argument(word: &Word, parameters: &[String]) -> Arg {
             }
         }
     }
+    // All that a pattern becomes begins as it does; one that begins with the pattern may become an option.
+    arg.wild |= word.wild && !arg.text.starts_with(|c: char| c.is_ascii_alphanumeric() || "./~".contains(c));
     // A value that is not asked for may begin with '-'.
     let first_is_open = match word.pieces.iter().find(|p| !matches!(p, Piece::Text(t, _) if t.is_empty())) {
         Some(Piece::Special(_) | Piece::Script(..)) => true,

@@ -176,7 +176,7 @@ fn parts(script: &Script, text: &str, whole: bool) -> Vec<Part> {
             Token::Operator(operator, at) => {
                 start.get_or_insert(*at);
                 end = at + operator.len();
-                state.operator(operator);
+                sticky |= state.operator(operator);
             }
             Token::Redirect(operator, at) => {
                 start.get_or_insert(*at);
@@ -262,7 +262,8 @@ impl State {
         self.last_opened = false;
     }
 
-    fn operator(&mut self, operator: &str) {
+    /// Whether it is the head of a function, which what follows needs.
+    fn operator(&mut self, operator: &str) -> bool {
         let is_head = operator == ")" && self.last_opened;
         match operator {
             "(" => self.open.push(")"),
@@ -272,6 +273,7 @@ impl State {
         self.last_opened = operator == "(";
         self.goes_on = is_head || matches!(operator, "|" | "||" | "&&" | "|&");
         self.is_argument = operator == ")" && !is_head && self.open.last() != Some(&"esac");
+        is_head
     }
 
     /// Whether the word changes the shell itself.

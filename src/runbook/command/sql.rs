@@ -198,7 +198,7 @@ fn statement(sql: &str) -> Told {
     let lower = sql.to_ascii_lowercase();
     let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
     let first = words.first().copied().unwrap_or_default();
-    let is_plain = !lower.contains(['\\', '`', '\0']) || !lower.contains('\\');
+    let is_plain = !lower.contains('\\');
     let acts = [
         "into", "update", "insert", "delete", "share", "alter", "create", "grant", "revoke", "set", "copy",
         "call", "do", "analyze", "lock", "vacuum", "reindex", "merge", "execute",

@@ -211,7 +211,7 @@ mod tests {
             (r#"{"risk": "safe"}"#, "10: 'risk' is \"safe\"; it must be \"read\", \"change\" or \"destroy\""),
             (r#"{"risk": 5}"#, "10: 'risk' is 5; it must be \"read\", \"change\" or \"destroy\""),
             (r#"{"expect": {"exit": 300}}"#, "21: 'exit' is 300; it must be an exit code from 0 to 255"),
-            (r#"{"expect": {"out": 1}}"#, "13: unknown attribute 'out', did you mean 'stdout'?"),
+            (r#"{"expect": {"stdut": 1}}"#, "13: unknown attribute 'stdut', did you mean 'stdout'?"),
             (r#"{"name": "x""#, "12: the fence's attributes are not JSON: EOF while parsing an object"),
             (r#"{name=x}"#, "2: the fence's attributes are not JSON: key must be a string"),
         ] {

@@ -8,6 +8,12 @@ use crate::model::Clean;
 use crate::model::command::{OutputLine, Stream};
 use crate::runbook::document::Expect;
 
+/// What is expected, with its parameters filled in.
+pub fn of_walk(expect: &Expect, values: &BTreeMap<String, String>) -> Expect {
+    let stdout = expect.stdout.as_ref().map(|text| filled(text, values));
+    Expect { stdout, ..expect.clone() }
+}
+
 /// What is expected and was not seen; none where all of it was. `exit`: where it is known.
 pub fn unmet(expect: &Expect, exit: Option<i32>, output: &[OutputLine]) -> Option<String> {
     if let Some(code) = exit.filter(|code| *code != expect.exit) {
