@@ -134,6 +134,16 @@ pub enum Command {
         #[arg(long, value_name = "NAME", requires = "plan")]
         name: Option<String>,
     },
+    /// Walk through a runbook: any Markdown file, or one of those that `midwatch runbooks` lists
+    ///
+    /// Every step is kept as it is done. The same command again goes on where the last walk of this
+    /// runbook was left, in the same cluster and namespace; --new begins another.
+    Walk(Walk),
+    /// The runbooks that are known, and when each was last walked
+    Runbooks {
+        #[arg(long, value_enum, default_value = "text")]
+        format: WalkFormat,
+    },
     /// Write, check or show the configuration
     Config {
         #[command(subcommand)]
@@ -143,6 +153,46 @@ pub enum Command {
     Keys,
     /// A completion script for SHELL
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Walk {
+    /// The runbook: its name, or a file
+    #[arg(required_unless_present = "report")]
+    pub doc: Option<String>,
+    /// Only this section, by the beginning of its title
+    #[arg(long, value_name = "TITLE")]
+    pub section: Option<String>,
+    /// Go on with this walk
+    #[arg(long, value_name = "ID", conflicts_with_all = ["new", "section"])]
+    pub resume: Option<String>,
+    /// Begin anew, whatever was left unfinished
+    #[arg(long)]
+    pub new: bool,
+    /// In lines, with typed answers: for screen readers and terminals that can do nothing
+    #[arg(long)]
+    pub plain: bool,
+    /// Only print the steps as they are understood
+    #[arg(long, conflicts_with_all = ["resume", "new", "plain"])]
+    pub list: bool,
+    /// Of --list (text or json) and of --report (markdown or json)
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: WalkFormat,
+    /// Print the report of this walk
+    #[arg(long, value_name = "ID", conflicts_with_all = ["doc", "list"])]
+    pub report: Option<String>,
+    /// On a simulated cluster in this scenario
+    #[arg(long, value_name = "SCENARIO")]
+    pub demo: Option<String>,
+    #[command(flatten)]
+    pub play: Play,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WalkFormat {
+    #[value(alias = "markdown")]
+    Text,
+    Json,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -1,12 +1,19 @@
 //! Everything that we may ask of the world outside, as plain data.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 
 use crate::model::Key;
 use crate::model::action::{ActionId, Request};
+use crate::model::ask::Ask;
+use crate::model::command::OutputLine;
 use crate::model::log::LogRequest;
 use crate::model::scope::Target;
-use crate::review::{SignOff, signoff};
+use crate::review::{Kind, SignOff};
+use crate::runbook::command::Invocation;
+use crate::runbook::document::{Expect, StepId};
+use crate::runbook::walk::What;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -36,6 +43,11 @@ pub enum Effect {
     ListContexts {
         target: Target,
     },
+    /// Ask what a check can't tell from what is known.
+    Ask {
+        epoch: u32,
+        ask: Ask,
+    },
     ListNamespaces {
         epoch: u32,
     },
@@ -63,12 +75,16 @@ pub enum Effect {
         plan: String,
         typed_name: String,
         reason: String,
+        /// The step of a walk that begins with it: that is on disk first.
+        begins: Option<Begins>,
     },
     /// The dialog was left without doing it.
     Abandon {
         plan: String,
         why: &'static str,
     },
+    /// Of the runbook that is being walked.
+    Walk(WalkEffect),
     /// Ask what a review needs beside what is known.
     Review(ReviewWanted),
     /// Keep what was signed.
@@ -84,12 +100,61 @@ pub enum Effect {
     Repaint,
 }
 
+/// A command of a step that is about to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begins {
+    pub walk: String,
+    pub step: StepId,
+    pub command: usize,
+    /// How many events were seen: nothing begins where somebody else has been at the step since.
+    pub seen: usize,
+}
+
+/// Which walk is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The latest that is not finished, here; else a new one.
+    Latest,
+    New,
+    Resume(String),
+}
+
+/// What we may ask for in a walk.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WalkEffect {
+    Open {
+        document: String,
+        section: Option<String>,
+        wanted: Wanted,
+    },
+    /// Write it down; what a command has written is kept as its evidence.
+    Record {
+        walk: String,
+        what: What,
+        output: Vec<OutputLine>,
+    },
+    /// Run a command that only looks, and judge what came of it.
+    Look {
+        begins: Begins,
+        invocation: Invocation,
+        timeout: Duration,
+        expect: Expect,
+    },
+    /// What others have written since.
+    ReadOn {
+        walk: String,
+    },
+    Report {
+        walk: String,
+    },
+}
+
 /// Which review is wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReviewWanted {
     /// Numbers the reviews, so that an answer for an older one is dropped.
     pub id: u64,
-    pub scope: signoff::Scope,
+    pub kind: Kind,
     /// How far to look back; None: to the last sign-off.
     pub since: Option<SignedDuration>,
 }

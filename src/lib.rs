@@ -48,6 +48,7 @@ pub mod journal;
 pub mod model;
 pub mod msg;
 pub mod panels;
+pub mod plain;
 pub mod report;
 pub mod review;
 pub mod review_command;

@@ -1,27 +1,29 @@
 //! Arguments → a command; errors → exit codes.
 
+mod stage;
+
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use color_eyre::eyre::{Context as _, Result, eyre};
-use jiff::{SignedDuration, Timestamp};
-use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, ReviewArgs};
-use midwatch::clock::Clock;
+use jiff::Timestamp;
+use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, ReviewArgs, Walk, WalkFormat};
 use midwatch::config::{Config, init_text};
+use midwatch::effect::{Effect, Wanted};
 use midwatch::journal::{self, Journal};
-use midwatch::model::Health;
+use midwatch::model::{Clean, Health};
 use midwatch::panels::PANELS;
-use midwatch::review::Kind;
-use midwatch::runtime::{self, Settled};
-use midwatch::sim::{self, Scenario, Sim};
+use midwatch::review::store as review_store;
+use midwatch::runbook::{library, listing, walk};
+use midwatch::runtime::{self, Kept, Settled};
+use midwatch::sim;
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
 use midwatch::{doctor, report, review_command, setup, ui};
-use secrecy::ExposeSecret as _;
+use stage::{Stage, prepare, simulate};
 
 /// Exit codes, as `--help` documents them.
 const FINE: u8 = 0;
@@ -92,14 +94,15 @@ fn open_private(directory: &std::path::Path, name: &str) -> std::io::Result<std:
 async fn run(cli: Cli) -> Result<u8> {
     let global = cli.global;
     match cli.command {
-        None => cockpit(&global, None, None).await,
+        None => cockpit(&global, None, |_| Vec::new()).await,
         Some(Command::Demo { list: true, .. }) => list_scenarios(),
         Some(Command::Demo { scenario, play, .. }) => {
             let stage = Stage::start(scenario.as_deref().unwrap_or("incident"), &play, None).await?;
-            cockpit(&global, Some(&stage), None).await
+            cockpit(&global, Some(&stage), |_| Vec::new()).await
         }
         Some(Command::Sim { scenario, kubeconfig_out, pods, play }) => {
-            simulate(scenario.as_deref().unwrap_or("calm"), kubeconfig_out, pods, &play).await
+            simulate(scenario.as_deref().unwrap_or("calm"), kubeconfig_out, pods, &play).await?;
+            Ok(FINE)
         }
         Some(Command::Snapshot { demo, size, format, panel, timeout, play }) => {
             let stage = match demo {
@@ -132,6 +135,9 @@ async fn run(cli: Cli) -> Result<u8> {
             Ok(if said.findings { FINDINGS } else { FINE })
         }
         Some(Command::Approve { plan, name }) => approve(&global, plan.as_deref(), name.as_deref()).await,
+        Some(Command::Walk(wanted)) if wanted.list => list_steps(&global, &wanted),
+        Some(Command::Walk(wanted)) => walk_through(&global, wanted).await,
+        Some(Command::Runbooks { format }) => list_runbooks(&global, format),
         Some(Command::Config { action }) => configuration(&global, &action).await,
         Some(Command::Keys) => keys(&global),
         Some(Command::Completions { shell }) => {
@@ -149,6 +155,24 @@ fn journal(stage: Option<&Stage>, config: &Config) -> Result<Journal, String> {
         None => audit_directory(config).ok_or("there is no home directory for the audit log")?,
     };
     Journal::open(directory).map_err(|e| e.to_string())
+}
+
+/// Where everything is kept. What is practised on a simulated cluster is no baseline of a real one.
+fn kept(stage: Option<&Stage>, config: &Config) -> Kept {
+    let reviews = match stage {
+        Some(stage) => Some(stage.directory.path().join("reviews")),
+        None => review_store::default_directory(),
+    };
+    let (journal, walks) = (journal(stage, config), walks_directory(stage));
+    Kept { journal, walks, reviews, reports: PathBuf::from(".") }
+}
+
+/// Where walks are kept: what is practised on a simulated cluster goes with it.
+fn walks_directory(stage: Option<&Stage>) -> Option<PathBuf> {
+    match stage {
+        Some(stage) => Some(stage.directory.path().join("walks")),
+        None => walk::store::default_directory(),
+    }
 }
 
 /// Where the configuration has the audit log, else in the user's state directory, where there is a home.
@@ -181,70 +205,11 @@ fn left_behind(journal: &Result<Journal, String>) -> Vec<String> {
         .collect()
 }
 
-/// A simulated cluster with the kubeconfig that leads to it. Only here and in `sim` is it known.
-struct Stage {
-    sim: Sim,
-    kubeconfig: PathBuf,
-    /// Removed when the stage is left.
-    directory: tempfile::TempDir,
-}
-
-impl Stage {
-    async fn start(scenario: &str, play: &Play, pods: Option<usize>) -> Result<Self> {
-        let scenario = Scenario::named(scenario)?;
-        let origin = jiff::Timestamp::now();
-        let options = sim::Options { scenario, seed: play.seed, speed: play.speed, pods, origin };
-        let sim = sim::start(options).await.wrap_err("could not start the simulated cluster")?;
-        let directory =
-            tempfile::Builder::new().prefix("midwatch-").tempdir().wrap_err("no temporary directory")?;
-        let kubeconfig = directory.path().join("kubeconfig");
-        write_private(&kubeconfig, &sim.kubeconfig_yaml())?;
-        Ok(Self { sim, kubeconfig, directory })
-    }
-
-    fn clock(&self) -> Clock {
-        let clock = *self.sim.clock();
-        Clock::new(move || clock.now())
-    }
-}
-
-/// The kubeconfig carries a token: only we may read it.
-fn write_private(path: &std::path::Path, text: &str) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .wrap_err_with(|| format!("could not write {}", path.display()))
-}
-
-/// Flags and configuration for a real cluster, or for the stage.
-fn prepare(global: &Global, stage: Option<&Stage>) -> Result<(Global, Arc<Config>, Clock)> {
-    let mut global = global.clone();
-    match stage {
-        Some(stage) => {
-            // Practice must not need, nor be changed by, what was configured for real clusters.
-            global.kubeconfig = Some(stage.kubeconfig.clone());
-            let config = match &global.config {
-                Some(path) => Config::load(Some(path))?,
-                None => Config::default(),
-            };
-            Ok((global, Arc::new(config), stage.clock()))
-        }
-        None => {
-            let config = Config::load(global.config.as_deref())?;
-            Ok((global, Arc::new(config), Clock::wall()))
-        }
-    }
-}
-
+/// The cockpit, which begins with what `first` asks for.
 async fn cockpit(
     global: &Global,
     stage: Option<&Stage>,
-    review: Option<(Kind, Option<SignedDuration>)>,
+    first: impl FnOnce(&mut State) -> Vec<Effect>,
 ) -> Result<u8> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         eprintln!("midwatch: no terminal, so this is a snapshot; midwatch snapshot --help has its options");
@@ -256,12 +221,94 @@ async fn cockpit(
     let capabilities = capabilities::detect();
     let size = crossterm::terminal::size().unwrap_or((80, 24));
     let mut state = setup::state(&global, config, &capabilities, clock.now(), size);
-    let journal = journal(stage, &state.settings.config);
-    for text in left_behind(&journal) {
+    let kept = kept(stage, &state.settings.config);
+    for text in left_behind(&kept.journal) {
         state.notice(Health::Warning, text);
     }
-    keep_apart(&mut state, stage);
-    runtime::run(state, clock, journal, review).await.wrap_err("could not use the terminal")?;
+    let first = first(&mut state);
+    runtime::run(state, clock, kept, first).await.wrap_err("could not use the terminal")?;
+    Ok(FINE)
+}
+
+/// A runbook's steps as they are understood.
+fn list_steps(global: &Global, wanted: &Walk) -> Result<u8> {
+    let config = Config::load(global.config.as_deref())?;
+    let found = library::find(&config, wanted.doc.as_deref().unwrap_or_default())?;
+    let text = match wanted.format {
+        WalkFormat::Text => listing::text(&found.document),
+        WalkFormat::Json => listing::json(&found.document)?,
+    };
+    std::io::stdout().write_all(text.as_bytes()).wrap_err("could not write")?;
+    Ok(if found.document.problems.is_empty() { FINE } else { FINDINGS })
+}
+
+fn list_runbooks(global: &Global, format: WalkFormat) -> Result<u8> {
+    let config = Config::load(global.config.as_deref())?;
+    let (entries, troubles) = library::list(&config);
+    let walked = walk::store::default_directory().map(|d| walk::store::last_walked(&d)).unwrap_or_default();
+    let text = match format {
+        WalkFormat::Text => library::table(&entries, &walked, Timestamp::now()),
+        WalkFormat::Json => library::json(&entries, &walked, &troubles)?,
+    };
+    std::io::stdout().write_all(text.as_bytes()).wrap_err("could not write")?;
+    for trouble in &troubles {
+        eprintln!("midwatch: {}", Clean::new(trouble));
+    }
+    Ok(if troubles.is_empty() { FINE } else { FINDINGS })
+}
+
+/// A walk through a runbook: on the screen, in lines, or only what is known of it.
+async fn walk_through(global: &Global, wanted: Walk) -> Result<u8> {
+    if let Some(id) = &wanted.report {
+        let directory =
+            walk::store::default_directory().ok_or_else(|| eyre!("there is no home directory"))?;
+        let text = walk::report::of(&directory, id, wanted.format == WalkFormat::Json)?;
+        std::io::stdout().write_all(text.as_bytes()).wrap_err("could not write")?;
+        return Ok(FINE);
+    }
+    let document = wanted.doc.unwrap_or_default();
+    let stage = match &wanted.demo {
+        Some(name) => Some(Stage::start(name, &wanted.play, None).await?),
+        None => None,
+    };
+    let how = match (wanted.resume, wanted.new) {
+        (Some(id), _) => Wanted::Resume(id),
+        (None, true) => Wanted::New,
+        (None, false) => Wanted::Latest,
+    };
+    let open = Opening { document, section: wanted.section, wanted: how };
+    if wanted.plain || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        return walk_in_lines(global, stage.as_ref(), open).await;
+    }
+    cockpit(global, stage.as_ref(), |state| {
+        midwatch::update::walk::open(state, open.document, open.section, open.wanted)
+    })
+    .await
+}
+
+/// Which walk the cockpit begins with.
+struct Opening {
+    document: String,
+    section: Option<String>,
+    wanted: Wanted,
+}
+
+async fn walk_in_lines(global: &Global, stage: Option<&Stage>, open: Opening) -> Result<u8> {
+    let (global, config, clock) = prepare(global, stage)?;
+    let capabilities = capabilities::detect();
+    let mut state = setup::state(&global, config, &capabilities, clock.now(), (80, 24));
+    let kept = kept(stage, &state.settings.config);
+    let first = midwatch::update::walk::open(&mut state, open.document, open.section, open.wanted);
+    let (lines_in, lines) = tokio::sync::mpsc::channel(1);
+    // A blocked read can't be taken back: it ends with the process.
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if lines_in.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    midwatch::plain::run(state, clock, kept, first, lines, std::io::stdout()).await?;
     Ok(FINE)
 }
 
@@ -333,57 +380,26 @@ fn list_scenarios() -> Result<u8> {
     Ok(FINE)
 }
 
-async fn simulate(scenario: &str, out: Option<PathBuf>, pods: Option<usize>, play: &Play) -> Result<u8> {
-    let stage = Stage::start(scenario, play, pods).await?;
-    let kubeconfig = match out {
-        Some(path) => {
-            write_private(&path, &stage.sim.kubeconfig_yaml())?;
-            path
-        }
-        None => stage.kubeconfig.clone(),
-    };
-    println!("kubeconfig    {}", kubeconfig.display());
-    println!("kubernetes    {}", stage.sim.kube_url());
-    println!("prometheus    {}", stage.sim.prometheus_url());
-    println!("alertmanager  {}", stage.sim.alertmanager_url());
-    println!("redis         {}", stage.sim.redis_url().expose_secret());
-    println!("try           kubectl --kubeconfig {} get pods", kubeconfig.display());
-    println!("stop          ctrl-c");
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-    stage.sim.stop().await;
-    Ok(FINE)
-}
-
 async fn review(global: &Global, stage: Option<&Stage>, args: &ReviewArgs) -> Result<u8> {
     let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
     if terminal && args.format.is_none() && args.output.is_none() && !args.sign_off {
-        return cockpit(global, stage, Some((args.kind(), args.since))).await;
+        let (kind, since) = (args.kind(), args.since);
+        return cockpit(global, stage, |state| midwatch::update::review::begin_with(state, kind, since))
+            .await;
     }
     let (global, config, clock) = prepare(global, stage)?;
     let capabilities = capabilities::detect();
     let mut state = setup::state(&global, config, &capabilities, clock.now(), (120, 40));
-    keep_apart(&mut state, stage);
-    let journal = journal(stage, &state.settings.config);
-    let said = review_command::run(&mut state, &clock, args, journal).await?;
+    let kept = kept(stage, &state.settings.config);
+    let said = review_command::run(&mut state, &clock, args, kept).await?;
     for remark in &said.remarks {
-        eprintln!("midwatch: {}", midwatch::model::Clean::new(remark));
+        eprintln!("midwatch: {}", Clean::new(remark));
     }
     match &args.output {
         Some(path) => review_command::write(path, &said.text)?,
         None => std::io::stdout().write_all(said.text.as_bytes()).wrap_err("could not write")?,
     }
     Ok(said.code)
-}
-
-/// What is practised on a simulated cluster is no baseline of a real one.
-fn keep_apart(state: &mut State, stage: Option<&Stage>) {
-    if let Some(stage) = stage {
-        state.settings.files.reviews = Some(stage.directory.path().join("reviews"));
-    }
 }
 
 async fn examine(global: &Global, stage: Option<&Stage>) -> Result<u8> {

@@ -146,7 +146,7 @@ pub fn fill(spec: &CommandSpec, values: &Answers) -> Result<Vec<String>, Failure
 
 /// As a shell would take it, over as many lines as it takes: a line that begins in the first column
 /// goes on with the argument before it.
-fn command_line(argv: &[String]) -> Vec<String> {
+pub fn command_line(argv: &[String]) -> Vec<String> {
     let mut lines = vec!["$".to_owned()];
     let length = |lines: &[String]| lines.last().map_or(0, |line| line.chars().count());
     for argument in argv {

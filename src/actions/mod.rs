@@ -19,6 +19,7 @@ mod plan;
 pub mod reader;
 mod restart;
 mod roll_back;
+pub mod runbook_command;
 mod scale;
 mod set_resources;
 mod silence;
@@ -74,5 +75,6 @@ pub async fn plan(read: &Reader<'_>, request: &Request) -> Result<Plan, Stop> {
         ActionId::Release => acknowledge::release(read, subject).await,
         ActionId::Apply => apply::plan(read, subject).await,
         ActionId::Command => command::plan(read, subject, answers).await,
+        ActionId::RunbookCommand => runbook_command::plan(read, subject, answers),
     }
 }

@@ -7,7 +7,7 @@ mod guardrails;
 mod http;
 mod init;
 mod load;
-mod reader;
+pub mod reader;
 pub mod secret;
 mod sections;
 mod show;

@@ -22,6 +22,8 @@ pub enum Layer {
     Log,
     /// The review.
     Review,
+    /// The runbook that is being walked.
+    Walk,
     /// A list to choose from: palette, contexts, namespaces.
     Choice,
     /// A line of text: filter, search.
@@ -29,8 +31,17 @@ pub enum Layer {
 }
 
 impl Layer {
-    pub const ALL: [Self; 8] =
-        [Self::Global, Self::List, Self::Chart, Self::Pod, Self::Log, Self::Review, Self::Choice, Self::Text];
+    pub const ALL: [Self; 9] = [
+        Self::Global,
+        Self::List,
+        Self::Chart,
+        Self::Pod,
+        Self::Log,
+        Self::Review,
+        Self::Walk,
+        Self::Choice,
+        Self::Text,
+    ];
 
     /// The table in a keymap file.
     pub fn name(self) -> &'static str {
@@ -41,6 +52,7 @@ impl Layer {
             Self::Pod => "pod",
             Self::Log => "log",
             Self::Review => "review",
+            Self::Walk => "walk",
             Self::Choice => "choice",
             Self::Text => "text",
         }
@@ -91,6 +103,7 @@ commands! {
     Actions Global "actions" "all actions, and why some can't be done now";
     Undo Global "undo" "undo what was done";
     GoOn Global "go-on" "do what an operation that is stuck needs";
+    Runbooks Global "runbooks" "walk through a runbook: of the alert, or any";
     Operations Global "operations" "what was done, and how it stands";
     Output Global "output" "what a command of your own has written";
     Stop Global "stop" "stop a command of your own, or a flush (asks once)";
@@ -122,6 +135,21 @@ commands! {
     ReviewNext Review "review-next" "next line of the walk";
     ReviewPrevious Review "review-previous" "previous line of the walk";
     ReviewKind Review "review-kind" "daily, weekly, monthly, quarterly review";
+    DoStep Walk "do-step" "do the step: check it, run it (asks where it changes anything), or say that it is done";
+    DoAsItIs Walk "run-as-it-is" "run the step's command as it is written";
+    Attest Walk "attest" "tick the step: you say that it is done";
+    Skip Walk "skip" "skip the step, with a reason";
+    Note Walk "note" "write a note at the step";
+    Untick Walk "untick" "make the step to do again";
+    NextOpen Walk "next-open" "next step that is still to do";
+    NextSection Walk "next-section" "next section";
+    PreviousSection Walk "previous-section" "previous section";
+    Beside Walk "panels-beside" "panels beside the step, or not";
+    ScrollDown Walk "scroll-down" "more of the step";
+    ScrollUp Walk "scroll-up" "back to the step's beginning";
+    SearchSteps Walk "search-steps" "search in the steps";
+    SetParameter Walk "set-parameter" "give the step's parameters other values";
+    WalkReport Walk "walk-report" "write the walk's report; finish the walk where every step is settled";
     Accept Choice "accept" "take this one";
     Cancel Choice "cancel" "close";
 }

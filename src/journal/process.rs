@@ -31,6 +31,12 @@ impl Who {
             pid: std::process::id(),
         }
     }
+
+    /// For people: who the API server says it is, else who the machine says it is.
+    pub fn name(&self) -> String {
+        let name = if self.user.is_empty() { &self.local } else { &self.user };
+        if name.is_empty() { "somebody".to_owned() } else { name.clone() }
+    }
 }
 
 /// Which start of the machine this is, and the milliseconds since it.

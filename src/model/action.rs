@@ -54,6 +54,7 @@ kinds! {
     Manifest "manifest" "" "" "";
     Cache "cache" "" "" "";
     Command "command" "" "" "";
+    Step "step" "" "" "";
 }
 
 /// What an action is done to. The UID binds it: another object of the same name is another.
@@ -126,12 +127,13 @@ actions! {
     Release "release" "Release" [Alert] "give an acknowledgement back";
     Apply "apply" "Apply" [Manifest] "apply a manifest of the configuration";
     Command "run-command" "Run" [Command] "run a command of your own";
+    RunbookCommand "run-step" "Run" [Step] "run the command of a runbook's step (Enter in a walk)";
 }
 
 impl ActionId {
     /// Whether an operation of it ends when it is asked to.
     pub fn can_be_stopped(self) -> bool {
-        matches!(self, Self::Command | Self::FlushCache)
+        matches!(self, Self::Command | Self::RunbookCommand | Self::FlushCache)
     }
 
     /// Whether there are kinds among its own that no feed tells of.
@@ -297,6 +299,8 @@ pub struct Recovered {
     pub title: Clean,
     pub namespace: Clean,
     pub since: jiff::Timestamp,
+    /// The plan that was confirmed.
+    pub plan: String,
 }
 
 /// What a confirmation led to.

@@ -4,6 +4,7 @@
 pub mod acknowledgement;
 pub mod action;
 pub mod alert;
+pub mod ask;
 pub mod backup;
 pub mod budget;
 pub mod change;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::check::Check;
 use super::command::Command;
@@ -16,6 +16,8 @@ pub struct Document {
     pub title: Clean,
     /// Of the file's bytes, in hexadecimal digits.
     pub sha256: String,
+    /// The alerts that it is for: `alerts: [HighErrorRate]` in the front matter.
+    pub alerts: Vec<Clean>,
     /// In the order of the file; the first is what stands before any heading.
     pub sections: Vec<Section>,
     /// In the order of the file.
@@ -34,6 +36,7 @@ pub struct Section {
     pub line: usize,
     /// The section that it is part of: an index into `Document::sections`.
     pub parent: Option<usize>,
+    /// What stands before its first step, if that is an item, and after its last.
     pub prose: Vec<Prose>,
 }
 
@@ -54,7 +57,7 @@ pub enum Prose {
 /// are the same. Twelve hexadecimal digits.
 pub type StepId = String;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepKind {
     /// `- [ ]`.
@@ -86,9 +89,10 @@ pub struct Step {
     pub ticked: bool,
     /// From 1.
     pub line: usize,
-    /// What stands before it (a fence's) or in it (an item's), as explanation.
+    /// What stands before it, or in it (an item's), as explanation; and the output that is shown after
+    /// a fence.
     pub prose: Vec<Prose>,
-    /// Of a command step.
+    /// Of a command step; and of an item whose text has commands as inline code, with no language.
     pub fence: Option<Fence>,
     /// Of a check step.
     pub check: Option<Result<Check, Problem>>,
@@ -102,6 +106,8 @@ pub struct Fence {
     pub attributes: Attributes,
     /// One by one; a fence with attributes is one command, as other tools run it.
     pub commands: Vec<Command>,
+    /// What the comments after the last command say; all there is where a fence has no command.
+    pub closing: Vec<Clean>,
 }
 
 /// What a fence's info string says, as JSON.
@@ -139,6 +145,17 @@ pub struct Problem {
     pub what: Clean,
     /// What to do about it; may be empty.
     pub next: Clean,
+}
+
+impl Step {
+    pub fn has_commands(&self) -> bool {
+        self.fence.as_ref().is_some_and(|f| !f.commands.is_empty())
+    }
+
+    /// It is a check that passes while something is wrong.
+    pub fn confirms_trouble(&self) -> bool {
+        matches!(&self.check, Some(Ok(check)) if check.confirms_trouble())
+    }
 }
 
 impl Document {

@@ -6,6 +6,9 @@
 pub mod check;
 pub mod command;
 pub mod document;
+pub mod library;
+pub mod listing;
 pub mod parse;
+pub mod walk;
 
 pub use document::Document;

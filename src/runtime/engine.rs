@@ -1,5 +1,6 @@
 //! Performs effects: connects, starts the sources, reads logs, and reports back in messages.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,16 +8,17 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::review::{self, Places};
+use super::walks::Walks;
 use crate::actions::gateway::{Gateway, Given};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::effect::Effect;
+use crate::effect::{Begins, Effect};
 use crate::journal::Journal;
 use crate::model::action::Request;
 use crate::model::log::LogRequest;
 use crate::model::scope::Target;
 use crate::model::{Batch, Clean, Failure, FailureKind, Key};
-use crate::msg::Msg;
+use crate::msg::{Msg, WalkMsg};
 use crate::sources::{self, Context, SOURCES, Session, Wants};
 use crate::state::Settings;
 
@@ -26,6 +28,25 @@ const FEED_QUEUE: usize = 64;
 const RECONNECT: Duration = Duration::from_secs(10);
 /// Keys that were on their way when a plan came onto the screen were not meant for it.
 const READING_TIME: Duration = Duration::from_millis(400);
+
+/// Where what was done is kept.
+pub struct Kept {
+    /// The audit log, or why there is none: then nothing can be done.
+    pub journal: Result<Journal, String>,
+    /// Where walks are kept; none without a home.
+    pub walks: Option<PathBuf>,
+    /// Where the sign-offs of reviews are kept; none without a home.
+    pub reviews: Option<PathBuf>,
+    /// Where reports are written that were asked for by a key.
+    pub reports: PathBuf,
+}
+
+impl Kept {
+    /// Nothing is kept, and nothing can be done.
+    pub fn nowhere(why: &str) -> Self {
+        Self { journal: Err(why.to_owned()), walks: None, reviews: None, reports: PathBuf::from(".") }
+    }
+}
 
 pub struct Engine {
     messages: mpsc::Sender<Msg>,
@@ -37,35 +58,45 @@ pub struct Engine {
     session: watch::Sender<Option<Arc<Session>>>,
     log: CancellationToken,
     gateway: Gateway,
+    walks: Arc<Walks>,
     places: Places,
-    /// Where reports are written.
-    reports: std::path::PathBuf,
+    reports: PathBuf,
 }
 
 impl Engine {
-    /// `journal` is the audit log, or why there is none.
     pub fn new(
         messages: mpsc::Sender<Msg>,
         settings: &Settings,
         clock: Clock,
         window: Duration,
-        journal: Result<Journal, String>,
+        kept: Kept,
     ) -> Self {
-        let config = settings.config.clone();
+        let Kept { journal, walks, reviews, reports } = kept;
         let audit = journal.as_ref().map(|j| j.directory().to_owned()).map_err(Clone::clone);
-        let places = Places { sign_offs: settings.files.reviews.clone(), audit };
+        let places = Places { sign_offs: reviews, walks: walks.clone(), audit };
+        let config = settings.config.clone();
         let gateway =
             Gateway::new(config.clone(), settings.read_only, clock.clone(), journal, messages.clone());
+        let session = watch::Sender::new(None);
+        let walks = Walks::start(
+            walks,
+            config.clone(),
+            clock.clone(),
+            messages.clone(),
+            session.subscribe(),
+            gateway.clone(),
+        );
         Self {
             gateway,
+            walks: Arc::new(walks),
             places,
-            reports: settings.files.reports.clone(),
+            reports,
+            session,
             messages,
             config,
             clock,
             wants: watch::Sender::new(Wants { window, refresh: 0 }),
             scope: CancellationToken::new(),
-            session: watch::Sender::new(None),
             log: CancellationToken::new(),
         }
     }
@@ -97,6 +128,16 @@ impl Engine {
                     Some(Msg::Subjects { epoch, action, found })
                 });
             }
+            Effect::Ask { epoch, ask } => {
+                let (config, gateway) = (self.config.clone(), self.gateway.clone());
+                self.ask(move |session| async move {
+                    let answer = match session {
+                        Some(session) => super::asking::answer(&session, &config, &gateway, &ask).await,
+                        None => Err(no_session("ask what a check needs")),
+                    };
+                    Some(Msg::Answered { epoch, ask, answer: Box::new(answer) })
+                });
+            }
             Effect::Stop { operation } => self.gateway.stop(&operation),
             Effect::Plan { dialog, request } => self.plan(dialog, request),
             Effect::Arm { dialog } => {
@@ -106,13 +147,10 @@ impl Engine {
                     drop(messages.send(Msg::Armed { dialog }).await);
                 });
             }
-            Effect::Confirm { dialog, plan, typed_name, reason } => {
-                let (gateway, given) = (self.gateway.clone(), Given { typed_name, reason });
-                if let Some(session) = self.session.borrow().clone() {
-                    // It goes on when the scope is left: what was confirmed is seen to its end.
-                    tokio::spawn(gateway.confirm(session, dialog, plan, given));
-                }
+            Effect::Confirm { dialog, plan, typed_name, reason, begins } => {
+                self.confirm(dialog, plan, Given { typed_name, reason }, begins);
             }
+            Effect::Walk(effect) => self.walks.perform(effect),
             Effect::Abandon { plan, why } => {
                 let gateway = self.gateway.clone();
                 if let Some(session) = self.session.borrow().clone() {
@@ -121,8 +159,8 @@ impl Engine {
             }
             Effect::Review(wanted) => {
                 let (config, places) = (self.config.clone(), self.places.clone());
-                let (now, out) = (self.clock.now(), self.messages.clone());
-                self.ask(move |session| async move {
+                let (now, out, session) = (self.clock.now(), self.messages.clone(), self.session.subscribe());
+                self.ask(move |_| async move {
                     let id = wanted.id;
                     let asked = review::ask(session, config, places, wanted, now, out).await;
                     Some(Msg::Reviewed { id, asked: Box::new(asked) })
@@ -147,6 +185,23 @@ impl Engine {
             // The loop's own.
             Effect::Quit | Effect::Suspend | Effect::Repaint => {}
         }
+    }
+
+    fn confirm(&self, dialog: u64, plan: String, given: Given, begins: Option<Begins>) {
+        let (gateway, walks, messages) = (self.gateway.clone(), self.walks.clone(), self.messages.clone());
+        let Some(session) = self.session.borrow().clone() else { return };
+        // It goes on when the scope is left: what was confirmed is seen to its end.
+        tokio::spawn(async move {
+            if let Some(begins) = begins
+                && let Err(failure) = walks.begin(begins, plan.clone()).await
+            {
+                gateway.cancel(&session, &plan, "the walk could not write it down").await;
+                let msg = WalkMsg::NotBegun { dialog, failure };
+                drop(messages.send(Msg::Walk(Box::new(msg))).await);
+                return;
+            }
+            gateway.confirm(session, dialog, plan, given).await;
+        });
     }
 
     /// Leaves the scope and enters another.

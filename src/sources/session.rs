@@ -1,5 +1,6 @@
 //! The connection to one cluster: kubeconfig → client, scope and names.
 
+mod commands;
 mod kubeconfig;
 
 use std::sync::OnceLock;
@@ -36,6 +37,8 @@ pub struct Session {
     config: Option<Box<Config>>,
     hand: OnceCell<kube::Client>,
     user: OnceCell<String>,
+    /// The kubeconfig that commands are given before the others.
+    commands: OnceLock<tempfile::TempDir>,
     /// The services that were found in the cluster: one search for all who ask.
     pub found: super::discover::Shared,
 }
@@ -53,8 +56,8 @@ impl Session {
     pub fn new(client: kube::Client, scope: Scope, target: Target) -> Self {
         let (version, reached) = (OnceLock::new(), Notify::new());
         let (config, hand, user) = (None, OnceCell::new(), OnceCell::new());
-        let found = Default::default();
-        Self { client, scope, target, version, reached, config, hand, user, found }
+        let (commands, found) = Default::default();
+        Self { client, scope, target, version, reached, config, hand, user, commands, found }
     }
 
     /// Asked for until it is known once; those who ask at the same time don't wait for each other.

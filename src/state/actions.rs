@@ -6,12 +6,14 @@ use tui_textarea::TextArea;
 use super::State;
 use super::output::Output;
 use super::view::line_field;
+use crate::effect::Begins;
 use crate::model::acknowledgement::Acknowledgement;
 use crate::model::action::{ActionId, ObjectKind, Preview, Progress, Question, Request, Subject};
 use crate::model::alert::Alert;
 use crate::model::command::{CommandSpec, Risk};
 use crate::model::workload::{Workload, WorkloadKind};
 use crate::model::{Clean, Failure, Key};
+use crate::runbook::document::StepId;
 use crate::ui::human;
 
 /// A dialog is read and answered within this time, or it closes.
@@ -22,6 +24,14 @@ pub const EFFECT_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 const SHOWN_AFTER: SignedDuration = SignedDuration::from_mins(6);
 /// Operations kept for their page.
 const MOST_OPERATIONS: usize = 50;
+
+impl OfStep {
+    /// What is on disk before it is confirmed, where the walk had `seen` events.
+    pub fn begins(&self, seen: usize) -> Begins {
+        let (walk, step) = (self.walk.clone(), self.step.clone());
+        Begins { walk, step, command: self.command, seen }
+    }
+}
 
 /// One confirmation, from the key that asked for it to its end.
 #[derive(Clone, Debug)]
@@ -34,6 +44,18 @@ pub struct Dialog {
     pub moved: Option<Clean>,
     /// Why the button did nothing.
     pub hint: Option<String>,
+    /// The step of a walk that it is for.
+    pub of_step: Option<OfStep>,
+}
+
+/// A command of a step of a walk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfStep {
+    pub walk: String,
+    pub step: StepId,
+    pub command: usize,
+    /// As the runbook has it, or what midwatch does in its place.
+    pub ran: String,
 }
 
 #[derive(Clone, Debug)]
@@ -139,6 +161,10 @@ pub struct Operation {
     pub can_be_stopped: bool,
     /// What it writes, where it is a command of the team's own.
     pub output: Option<Output>,
+    /// The step of a walk that it was begun for.
+    pub of_step: Option<OfStep>,
+    /// The plan that was confirmed.
+    pub plan: String,
 }
 
 impl State {
@@ -161,6 +187,24 @@ impl State {
     /// Whether the cursor stands on something that the action can be done to.
     pub fn is_pointed_at(&self, action: ActionId) -> bool {
         self.under_cursor().iter().any(|s| action.kinds().contains(&s.kind))
+    }
+
+    /// The object that a command names: 'deployment/api', in the namespace that is looked at.
+    pub fn subject_named(&self, words: &str) -> Option<Subject> {
+        let (kind, name) = words.split_once('/')?;
+        let namespace = self.scope.namespace.clone()?;
+        let key = Key { namespace: namespace.clone(), name: Clean::new(name) };
+        let of = |kind| self.workload(kind, &key).and_then(subject_of);
+        match kind {
+            "deployment" => of(WorkloadKind::Deployment),
+            "statefulset" => of(WorkloadKind::StatefulSet),
+            "daemonset" => of(WorkloadKind::DaemonSet),
+            "pod" => {
+                let pod = self.known.pods.get(&key)?;
+                Some(Subject { kind: ObjectKind::Pod, namespace, name: key.name, uid: pod.uid.clone() })
+            }
+            _ => None,
+        }
     }
 
     /// Whether nothing may be changed here: by flag, or by a rule.
@@ -191,6 +235,7 @@ impl State {
             [ObjectKind::Pod] => "select a pod first (1, enter)".to_owned(),
             [ObjectKind::Alert] => "no alert is firing".to_owned(),
             [ObjectKind::Manifest] => "the configuration names no [[manifest]]".to_owned(),
+            [ObjectKind::Step] => "walk through a runbook (c), and press Enter on its step".to_owned(),
             [ObjectKind::Command] => "the configuration names no [[action]]".to_owned(),
             _ => format!("no {kinds} is known here"),
         })
@@ -261,7 +306,7 @@ impl State {
         }
     }
 
-    fn selected_pod(&self) -> Option<&crate::model::pod::Pod> {
+    pub fn selected_pod(&self) -> Option<&crate::model::pod::Pod> {
         let key = match self.view.pages.last()? {
             super::Page::Pod(page) => page.key.clone(),
             super::Page::Panel(panel) if *panel == crate::panels::PODS => self.view.list(*panel).selected?,

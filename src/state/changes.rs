@@ -47,13 +47,9 @@ fn of_revisions(state: &State) -> Vec<Mark> {
     }
     let mut marks = Vec::new();
     for ((namespace, workload), mut revisions) in by_owner {
-        revisions.sort_by_key(|r| r.revision);
+        in_order(&mut revisions);
         for pair in revisions.windows(2) {
             let [before, after] = pair else { continue };
-            // A return to an older revision gives it a new number; its age stays.
-            if after.created < before.created {
-                continue;
-            }
             let (kind, what) = difference(before, after);
             let what = format!("revision {}: {what}", after.revision).into();
             marks.push(Mark {
@@ -67,6 +63,11 @@ fn of_revisions(state: &State) -> Vec<Mark> {
         }
     }
     marks
+}
+
+/// As they came about: a return to an older revision gives it a new number, its age stays.
+fn in_order(revisions: &mut [&Revision]) {
+    revisions.sort_by_key(|r| (r.created, r.revision));
 }
 
 fn difference(before: &Revision, after: &Revision) -> (MarkKind, String) {
@@ -111,4 +112,36 @@ pub fn suspect(marks: &[Mark], onset: Timestamp) -> Option<&Mark> {
         let before = onset.duration_since(m.at);
         !m.automatic && before >= -slack && before <= SUSPECT
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_roll_back_a_revision_still_follows_the_one_that_it_replaced() {
+        let revision = |revision: u64, created: &str, image: &str| Revision {
+            namespace: Clean::new("shop"),
+            name: Clean::new(image),
+            owner: WorkloadRef { kind: WorkloadKind::Deployment, name: Clean::new("api") },
+            revision,
+            created: created.parse().unwrap(),
+            images: vec![Clean::new(image)],
+            template: revision,
+            restarted_at: None,
+            cause: None,
+            replicas: 0,
+            failure: None,
+        };
+        // 16 was gone back to, and is 18 now.
+        let of = [
+            revision(17, "2026-11-21T03:00:00Z", "api:4.2.0"),
+            revision(18, "2026-11-18T03:00:00Z", "api:4.1.7"),
+            revision(15, "2026-11-11T03:00:00Z", "api:4.1.6"),
+        ];
+        let mut of: Vec<&Revision> = of.iter().collect();
+        in_order(&mut of);
+        let told: Vec<String> = of.windows(2).map(|w| difference(w[0], w[1]).1).collect();
+        assert_eq!(told, ["api:4.1.6 → api:4.1.7", "api:4.1.7 → api:4.2.0"]);
+    }
 }

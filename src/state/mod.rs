@@ -2,6 +2,7 @@
 //! field of it.
 
 pub mod actions;
+pub mod answers;
 pub mod changes;
 pub mod derived;
 pub mod known;
@@ -13,10 +14,10 @@ pub mod pods;
 pub mod probed;
 pub mod review;
 pub mod view;
+pub mod walk;
 pub mod words;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -39,18 +40,10 @@ pub struct Settings {
     pub theme: Theme,
     /// Themes to go through with the 'next theme' key.
     pub themes: Vec<Theme>,
+    /// Runbooks that can be walked.
+    pub runbooks: Arc<[crate::runbook::library::Entry]>,
     pub ascii: bool,
     pub read_only: bool,
-    pub files: Files,
-}
-
-/// Where what is kept and what is written down belongs.
-#[derive(Clone, Debug, Default)]
-pub struct Files {
-    /// The sign-offs of reviews; None: there is no home directory.
-    pub reviews: Option<PathBuf>,
-    /// Reports, where none is named.
-    pub reports: PathBuf,
 }
 
 /// What stands between us and the cluster.
@@ -89,6 +82,8 @@ pub struct State {
     /// How busy each workload has been.
     pub loads: load::Loads,
     pub derived: Derived,
+    /// What was asked for checks.
+    pub answers: answers::Answers,
     /// Signals that health probes stand in for, where there is no Prometheus.
     pub probed: BTreeMap<SignalId, Signal>,
     pub dirty: Dirty,
@@ -104,6 +99,8 @@ pub struct State {
     pub reviews: u64,
     /// Columns and rows.
     pub size: (u16, u16),
+    /// The runbook that is being walked.
+    pub walk: Option<walk::Walking>,
 }
 
 impl State {
@@ -120,6 +117,7 @@ impl State {
             known: Known::default(),
             loads: load::Loads::new(),
             derived: Derived::default(),
+            answers: answers::Answers::default(),
             probed: BTreeMap::new(),
             dirty: Dirty { pods: true, rest: true },
             view: View::new(window),
@@ -129,6 +127,7 @@ impl State {
             review: None,
             reviews: 0,
             size,
+            walk: None,
         };
         state.settle();
         state
@@ -176,6 +175,7 @@ impl State {
             Some(Page::Pod(_)) => vec![Layer::Pod, Layer::List],
             Some(Page::Review) => vec![Layer::Review, Layer::List],
             Some(Page::Messages { .. } | Page::Operations { .. } | Page::Output { .. }) => vec![Layer::List],
+            Some(Page::Walk) => vec![Layer::Walk, Layer::List],
             Some(Page::Panel(panel)) => crate::panels::PANELS[*panel].layers().to_vec(),
             None => crate::panels::PANELS[self.view.focus].layers().to_vec(),
         };

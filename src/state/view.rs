@@ -62,6 +62,8 @@ pub enum Page {
     Operations {
         scroll: usize,
     },
+    /// The runbook that is being walked.
+    Walk,
     /// What the command of an operation writes.
     Output {
         operation: String,
@@ -127,6 +129,8 @@ pub enum ChoiceKind {
     Actions,
     /// What was done and can be undone.
     Undo,
+    /// Which runbook to walk.
+    Runbook,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +152,8 @@ pub enum ChoiceTarget {
     Service(Option<String>),
     Window(Window),
     Act(ActionId, Subject),
+    /// A runbook, by its name.
+    Walk(String),
     /// With its answers: an undo.
     Request(Box<Request>),
 }
@@ -165,6 +171,8 @@ pub struct TextEntry {
 pub enum TextPurpose {
     Filter,
     Search,
+    /// Of the walk; what exactly stands there.
+    Walk,
 }
 
 impl TextEntry {

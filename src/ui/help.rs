@@ -27,6 +27,7 @@ pub fn lines(keymap: &Keymap, layers: &[Layer]) -> Vec<(String, String)> {
             Layer::Pod => "this pod",
             Layer::Review => "Review",
             Layer::Log => "this log",
+            Layer::Walk => "this walk",
             Layer::Choice => "choosing",
             Layer::Text => "typing",
         };

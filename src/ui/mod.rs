@@ -13,6 +13,7 @@ pub mod paint;
 pub mod review;
 pub mod strips;
 pub mod theme;
+pub mod walk;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};

@@ -8,6 +8,7 @@ use super::paint::{Paint, fit, width};
 use super::theme::Role;
 use crate::state::Overlay;
 use crate::state::view::{Choice, ChoiceKind, TextEntry, TextPurpose};
+use crate::state::walk::Asking;
 
 /// Draws the overlay, if there is one; returns where the text cursor stands.
 pub fn draw(paint: &mut Paint<'_>, area: Rect) -> Option<Position> {
@@ -74,6 +75,7 @@ fn choose(paint: &mut Paint<'_>, area: Rect, choice: &Choice) -> Option<Position
         ChoiceKind::Service => " switch service ",
         ChoiceKind::Actions => " actions ",
         ChoiceKind::Undo => " undo: which? ",
+        ChoiceKind::Runbook => " walk through which runbook? ",
         ChoiceKind::Subject(action) => &format!(" {}: which? ", action.title().to_lowercase()),
     };
     let count = format!(" {} of {} ", choice.matches.len(), choice.entries.len());
@@ -117,6 +119,7 @@ fn text(paint: &mut Paint<'_>, area: Rect, entry: &TextEntry) -> Option<Position
     let prompt = match entry.purpose {
         TextPurpose::Filter => " filter ",
         TextPurpose::Search => " search ",
+        TextPurpose::Walk => &walk_prompt(paint),
     };
     if let Some(error) = &entry.error {
         let above = Rect { y: at.y.saturating_sub(1), ..at };
@@ -126,10 +129,25 @@ fn text(paint: &mut Paint<'_>, area: Rect, entry: &TextEntry) -> Option<Position
     field(paint, at, prompt, &entry.field)
 }
 
+/// What is asked for in a walk, and what is offered.
+fn walk_prompt(paint: &Paint<'_>) -> String {
+    match paint.state.open_walk().and_then(|view| view.asking.as_ref()) {
+        Some(Asking::Attest(_)) => " done, as you say; a note (may be empty): ".to_owned(),
+        Some(Asking::Skip(_)) => " skip, because: ".to_owned(),
+        Some(Asking::Note(_)) => " note (alt-enter: next line): ".to_owned(),
+        Some(Asking::Parameter { name, offers, .. }) => {
+            let more = if offers.len() > 1 { " (tab: next offer)" } else { "" };
+            format!(" {}{more}: ", crate::model::Clean::new(name))
+        }
+        Some(Asking::Search) | None => " search ".to_owned(),
+    }
+}
+
 /// A one-line field, scrolled so that the cursor is in it.
 pub fn field(paint: &mut Paint<'_>, area: Rect, prompt: &str, field: &TextArea<'_>) -> Option<Position> {
-    let text = field.lines().first().map(String::as_str).unwrap_or_default();
-    let column = field.cursor().1;
+    let cursor = field.cursor();
+    let (row, column) = (cursor.0, cursor.1);
+    let text = field.lines().get(row).map(String::as_str).unwrap_or_default();
     let before: String = text.chars().take(column).collect();
     let room = usize::from(area.width).saturating_sub(width(prompt) + 1);
     let skipped = width(&before).saturating_sub(room);

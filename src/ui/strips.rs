@@ -207,6 +207,20 @@ fn shown(state: &State) -> Vec<(Vec<Command>, &'static str)> {
         Some(Page::Pod(_)) => {
             vec![(vec![C::Back], "back"), (vec![C::Logs], "whole log"), (vec![C::NextContainer], "container")]
         }
+        Some(Page::Walk) => {
+            return vec![
+                (vec![C::DoStep], "do"),
+                (vec![C::Attest], "tick as attested"),
+                (vec![C::Skip], "skip"),
+                (vec![C::Note], "note"),
+                (vec![C::Untick], "undo tick"),
+                (vec![C::NextOpen], "next open"),
+                (vec![C::Beside], "panels"),
+                (vec![C::Back], "leave (kept)"),
+                (vec![C::WalkReport], "report"),
+                (vec![C::Help], "keys"),
+            ];
+        }
         Some(Page::Operations { .. }) => vec![(vec![C::Back], "back"), (vec![C::Undo], "undo")],
         Some(Page::Output { .. }) => {
             vec![(vec![C::Back], "back"), (vec![C::Stop], "stop it"), (vec![C::Output], "older output")]

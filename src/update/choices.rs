@@ -4,7 +4,7 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use super::{commands, enter};
-use crate::effect::Effect;
+use crate::effect::{Effect, Wanted};
 use crate::input::command::COMMANDS;
 use crate::input::{Command, Layer};
 use crate::model::action::{ActionId, Subject};
@@ -34,6 +34,7 @@ pub fn open(state: &mut State, kind: ChoiceKind) {
         ChoiceKind::Subject(action) => Some(subjects(state, action)),
         ChoiceKind::Actions => Some(actions(state)),
         ChoiceKind::Undo => Some(undoable(state)),
+        ChoiceKind::Runbook => Some(runbook_entries(state)),
         ChoiceKind::Context | ChoiceKind::Namespace => None,
     };
     if let Some(entries) = known {
@@ -75,6 +76,9 @@ fn palette(state: &State) -> Vec<ChoiceEntry> {
             let keys = keymap.keys(*command).into_iter().next().unwrap_or_default();
             entries.push(entry((*doc).to_owned(), keys, ChoiceTarget::Command(*command)));
         }
+    }
+    for runbook in runbook_entries(state) {
+        entries.push(entry(format!("walk: {}", runbook.label), runbook.hint, runbook.target));
     }
     for command in &state.settings.config.commands {
         let subject = crate::state::actions::command_subject(command);
@@ -223,6 +227,37 @@ fn undoable(state: &State) -> Vec<ChoiceEntry> {
     state.undoable().filter_map(entry).collect()
 }
 
+/// Which runbook to walk: that of the alert under the cursor at once, where it has one.
+pub fn runbooks(state: &mut State) -> Vec<Effect> {
+    if let Some(walking) = state.walk.as_ref().and_then(|w| match w {
+        crate::state::walk::Walking::Open(view) => Some(view.name.clone()),
+        _ => None,
+    }) && !matches!(state.view.pages.last(), Some(crate::state::Page::Walk))
+        && state.linked_runbook().is_none_or(|name| name == walking)
+    {
+        super::walk::show(state);
+        return Vec::new();
+    }
+    match state.linked_runbook() {
+        Some(name) if !matches!(state.view.pages.last(), Some(crate::state::Page::Walk)) => {
+            super::walk::open(state, name, None, Wanted::Latest)
+        }
+        _ => {
+            open(state, ChoiceKind::Runbook);
+            Vec::new()
+        }
+    }
+}
+
+fn runbook_entries(state: &State) -> Vec<ChoiceEntry> {
+    let entry = |e: &crate::runbook::library::Entry| ChoiceEntry {
+        label: e.title.to_string(),
+        hint: e.name.clone(),
+        target: ChoiceTarget::Walk(e.name.clone()),
+    };
+    state.settings.runbooks.iter().map(entry).collect()
+}
+
 /// What was found in the cluster for an action, after what was known already.
 pub fn found(state: &mut State, action: ActionId, found: Result<Vec<Subject>, Failure>) {
     let mut entries = subjects(state, action);
@@ -291,6 +326,7 @@ pub fn accept(state: &mut State, choice: &Choice) -> Vec<Effect> {
         }
         ChoiceTarget::Pod(key) => commands::open_pod(state, &key),
         ChoiceTarget::Act(action, subject) => super::dialog::open(state, action, subject),
+        ChoiceTarget::Walk(name) => super::walk::open(state, name, None, Wanted::Latest),
         ChoiceTarget::Request(request) => super::dialog::request(state, *request),
         ChoiceTarget::Workload(key) => {
             let filter = format!("owner={} ns={}", key.name, key.namespace);

@@ -1,11 +1,12 @@
 //! What each command does to the view.
 
-use super::{ask, choices, dialog, logs, output, review};
+use super::{ask, choices, dialog, logs, output, review, walk};
 use crate::effect::Effect;
 use crate::input::Command;
 use crate::model::{Health, Key};
 use crate::panels::{PANELS, PODS};
 use crate::state::view::{ChoiceKind, PodPage, TextEntry, TextPurpose, line_field};
+use crate::state::walk::{Doing, WalkView};
 use crate::state::{Overlay, Page, State};
 
 pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
@@ -51,6 +52,20 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         C::Actions => return ask(state, ChoiceKind::Actions),
         C::Undo => return dialog::undo(state),
         C::GoOn => return dialog::go_on(state),
+        C::Runbooks => return choices::runbooks(state),
+        C::DoStep => return walk::do_step(state, Doing::Best),
+        C::DoAsItIs => return walk::do_step(state, Doing::AsItIs),
+        C::Attest => return walk::attest(state),
+        C::Skip => return walk::skip(state),
+        C::Note => return walk::note(state),
+        C::Untick => return walk::untick(state),
+        C::NextOpen => walk::step_by(state, WalkView::next_open),
+        C::NextSection | C::PreviousSection => walk::section(state, command == C::NextSection),
+        C::Beside => walk::beside(state),
+        C::ScrollDown | C::ScrollUp => walk::scroll(state, command == C::ScrollDown),
+        C::SearchSteps => walk::search(state),
+        C::SetParameter => return walk::set_parameter(state),
+        C::WalkReport => return walk::report(state),
         C::Operations => state.view.pages.push(Page::Operations { scroll: 0 }),
         C::Output => output::open(state),
         C::Stop => output::ask_to_stop(state),
@@ -250,6 +265,7 @@ fn scroll(state: &mut State, step: Step) {
             let last = written.saturating_sub(1);
             *scroll = last - step.to(last.saturating_sub(*scroll), written);
         }
+        Some(Page::Walk) => walk::step_by(state, |view| Some(step.to(view.at, view.shown.len()))),
         Some(Page::Panel(panel)) => {
             let keys = PANELS[*panel].rows(state);
             let panel = state.view.active_panel();
@@ -268,6 +284,8 @@ fn type_text(state: &mut State, purpose: TextPurpose) {
     let text = match purpose {
         TextPurpose::Filter => state.view.list(state.view.active_panel()).filter.text,
         TextPurpose::Search => state.view.log_mut().map(|log| log.search.clone()).unwrap_or_default(),
+        // It opens its own.
+        TextPurpose::Walk => String::new(),
     };
     let entry = TextEntry { purpose, field: line_field(&text), error: None };
     state.view.overlay = Some(Overlay::Text(Box::new(entry)));
@@ -293,6 +311,9 @@ fn accept(state: &mut State) -> Vec<Effect> {
         }
         Some(Overlay::Choice(choice)) => choices::accept(state, &choice),
         Some(Overlay::Text(entry)) => {
+            if entry.purpose == TextPurpose::Walk {
+                return walk::typed(state, entry);
+            }
             if entry.error.is_some() {
                 // What can't be used stays to be mended.
                 state.view.overlay = Some(Overlay::Text(entry));

@@ -3,7 +3,7 @@
 //! Nothing confirms by accident: Cancel has the focus, keys count only once the dialog has stood
 //! on the screen, pastes don't count at all, and a confirmation takes two different keys at least.
 
-use super::{choices, field_input};
+use super::{choices, field_input, walk};
 use crate::effect::Effect;
 use crate::input::{Chord, Code};
 use crate::model::action::{
@@ -84,8 +84,15 @@ pub fn go_on(state: &mut State) -> Vec<Effect> {
 pub fn request(state: &mut State, request: Request) -> Vec<Effect> {
     state.dialogs += 1;
     let (id, since) = (state.dialogs, state.now);
-    let dialog =
-        Dialog { id, request: request.clone(), stage: Stage::Planning, since, moved: None, hint: None };
+    let dialog = Dialog {
+        id,
+        request: request.clone(),
+        stage: Stage::Planning,
+        since,
+        moved: None,
+        hint: None,
+        of_step: None,
+    };
     state.view.overlay = Some(Overlay::Dialog(Box::new(dialog)));
     vec![Effect::Plan { dialog: id, request }]
 }
@@ -148,21 +155,35 @@ pub fn arm(state: &mut State, id: u64) {
     }
 }
 
-pub fn confirmed(state: &mut State, id: u64, answer: Confirmed) {
+pub fn confirmed(state: &mut State, id: u64, answer: Confirmed) -> Vec<Effect> {
     let (now, errors_before, context) = (state.now, state.error_ratio(), state.scope.context.clone());
-    let Some(dialog) = current(state, id) else { return };
+    let Some(dialog) = current(state, id) else { return Vec::new() };
+    let of_step = dialog.of_step.clone();
+    let of_walk = match (&of_step, &answer) {
+        (Some(step), Confirmed::Started(operation)) => Some((step.clone(), Ok(operation.clone()))),
+        (Some(step), Confirmed::Changed(why, _)) => Some((step.clone(), Err(why.to_string()))),
+        (Some(step), Confirmed::Asked(_)) => {
+            Some((step.clone(), Err("an approval was asked for".to_owned())))
+        }
+        (Some(step), Confirmed::Refused(failure)) => Some((step.clone(), Err(failure.happened.to_string()))),
+        (None, _) => None,
+    };
     match answer {
         Confirmed::Started(operation) => {
             let Request { action, subject, .. } = dialog.request.clone();
             let title = format!("{} {}", action.title().to_lowercase(), subject.words());
-            let (undo, back) = match &dialog.stage {
-                Stage::Confirming(shown) => (shown.preview.undo.clone(), shown.preview.back.clone()),
-                _ => (Clean::default(), None),
+            let (undo, back, plan) = match &dialog.stage {
+                Stage::Confirming(shown) => {
+                    let p = &shown.preview;
+                    (p.undo.clone(), p.back.clone(), p.plan.clone())
+                }
+                _ => Default::default(),
             };
             state.view.overlay = None;
             state.notice(Health::Progress, format!("{title}: recorded, and under way"));
-            let output = (action == ActionId::Command).then(Default::default);
-            if output.is_some() {
+            let writes = matches!(action, ActionId::Command | ActionId::RunbookCommand);
+            let output = writes.then(Default::default);
+            if action == ActionId::Command {
                 state.view.pages.push(Page::Output { operation: operation.clone(), scroll: 0 });
             }
             state.begin_operation(Operation {
@@ -182,6 +203,8 @@ pub fn confirmed(state: &mut State, id: u64, answer: Confirmed) {
                 next: None,
                 was_sent: false,
                 undone: false,
+                of_step,
+                plan,
             });
         }
         Confirmed::Changed(what, preview) => {
@@ -200,12 +223,27 @@ pub fn confirmed(state: &mut State, id: u64, answer: Confirmed) {
         }
         Confirmed::Refused(failure) => dialog.stage = Stage::Failed(failure),
     }
+    match of_walk {
+        Some((step, Ok(operation))) => walk::begun(state, &step, &operation),
+        Some((step, Err(why))) => walk::not_begun(state, &step, &why),
+        None => Vec::new(),
+    }
+}
+
+/// The walk could not write down that it begins: nothing was confirmed.
+pub fn not_begun(state: &mut State, id: u64, failure: Failure) {
+    if let Some(dialog) = current(state, id) {
+        dialog.stage = Stage::Failed(failure);
+    }
 }
 
 /// What another process was doing is looked up.
 pub fn recovered(state: &mut State, left: Recovered) {
     let context = state.scope.context.clone();
+    let of_step = state.open_walk().and_then(|view| view.interrupted(&left.plan, &left.title));
     state.begin_operation(Operation {
+        of_step,
+        plan: left.plan,
         id: left.operation,
         title: format!("{} (left behind)", left.title),
         namespace: left.namespace,
@@ -225,9 +263,9 @@ pub fn recovered(state: &mut State, left: Recovered) {
     });
 }
 
-pub fn progress(state: &mut State, id: &str, progress: Progress) {
+pub fn progress(state: &mut State, id: &str, progress: Progress) -> Vec<Effect> {
     let now = state.now;
-    let Some(operation) = state.operations.iter_mut().find(|o| o.id == id) else { return };
+    let Some(operation) = state.operations.iter_mut().find(|o| o.id == id) else { return Vec::new() };
     let over = progress.is_over() && operation.ended.is_none();
     operation.was_sent |= !matches!(progress, Progress::Acting | Progress::Failed(_));
     operation.next = match &progress {
@@ -236,7 +274,7 @@ pub fn progress(state: &mut State, id: &str, progress: Progress) {
     };
     operation.progress = progress;
     if !over {
-        return;
+        return Vec::new();
     }
     operation.ended = Some(now);
     let (health, words) = match &operation.progress {
@@ -245,10 +283,12 @@ pub fn progress(state: &mut State, id: &str, progress: Progress) {
         Progress::Unknown(words) | Progress::Watching(words) | Progress::Stuck(words, _) => {
             (Health::Unknown, words)
         }
-        Progress::Acting => return,
+        Progress::Acting => return Vec::new(),
     };
     let text = format!("{}: {words}", operation.title);
+    let ended = operation.clone();
     state.notice(health, text);
+    walk::ended(state, &ended)
 }
 
 /// Dialogs run out, and operations show their effect.
@@ -403,6 +443,7 @@ fn nudge(field: &mut tui_textarea::TextArea<'static>, by: i64) {
 }
 
 fn shown_key(state: &mut State, chord: Chord) -> Vec<Effect> {
+    let seen = state.open_walk().map_or(0, |view| view.walk.events);
     let Some(Overlay::Dialog(dialog)) = &mut state.view.overlay else { return Vec::new() };
     let id = dialog.id;
     let Stage::Shown(shown) = &mut dialog.stage else { return Vec::new() };
@@ -441,11 +482,13 @@ fn shown_key(state: &mut State, chord: Chord) -> Vec<Effect> {
                 dialog.hint = Some(missing);
                 return Vec::new();
             }
+            let begins = dialog.of_step.as_ref().map(|s| s.begins(seen));
             let effect = Effect::Confirm {
                 dialog: id,
                 plan: shown.preview.plan.clone(),
                 typed_name: shown.typed_name(),
                 reason: shown.typed_reason(),
+                begins,
             };
             let confirmed = shown.clone();
             dialog.stage = Stage::Confirming(confirmed);

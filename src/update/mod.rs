@@ -6,6 +6,7 @@ mod dialog;
 mod logs;
 mod output;
 pub mod review;
+pub mod walk;
 
 use crate::effect::Effect;
 use crate::input::keymap::Lookup;
@@ -59,15 +60,20 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Subjects { epoch, action, found } if epoch == state.epoch => {
             choices::found(state, action, found)
         }
+        Msg::Answered { epoch, ask, answer } if epoch == state.epoch => {
+            state.answers.arrived(&ask, *answer, state.now);
+            return walk::answered(state);
+        }
         Msg::Planned { dialog, planned } => return dialog::planned(state, dialog, *planned),
         Msg::Drawn { dialog } => return vec![Effect::Arm { dialog }],
         Msg::Armed { dialog } => dialog::arm(state, dialog),
-        Msg::Confirmed { dialog, answer } => dialog::confirmed(state, dialog, *answer),
+        Msg::Confirmed { dialog, answer } => return dialog::confirmed(state, dialog, *answer),
         Msg::Recovered(left) => dialog::recovered(state, *left),
-        Msg::Operation { id, progress } => dialog::progress(state, &id, progress),
+        Msg::Walk(msg) => return walk::arrived(state, *msg),
+        Msg::Operation { id, progress } => return dialog::progress(state, &id, progress),
         Msg::Output { id, lines, is_all } => output::arrived(state, &id, lines, is_all),
         Msg::Reviewing { id, done, of } => review::progress(state, id, done, of),
-        Msg::Reviewed { id, asked } => review::arrived(state, id, &asked),
+        Msg::Reviewed { id, asked } => review::arrived(state, id, *asked),
         Msg::SignedOff { id, kept } => review::signed(state, id, *kept),
         Msg::Reported(written) => review::reported(state, written),
         Msg::Resumed => return vec![Effect::Repaint],
@@ -77,6 +83,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         | Msg::Connected { .. }
         | Msg::ConnectFailed { .. }
         | Msg::Detail { .. }
+        | Msg::Answered { .. }
         | Msg::Subjects { .. }
         | Msg::Namespaces { .. } => {}
     }
@@ -89,7 +96,10 @@ fn tick(state: &mut State, now: jiff::Timestamp) -> Vec<Effect> {
     state.now = now;
     state.dirty.rest = true;
     state.dirty.pods |= pods_due && !state.derived.pods.unhealthy.is_empty();
-    dialog::tick(state)
+    let mut effects = dialog::tick(state);
+    effects.extend(walk::tick(state));
+    review::stand(state);
+    effects
 }
 
 fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
@@ -100,6 +110,13 @@ fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
         Some(Overlay::SignOff) => return review::sign_answer(state, chord),
         Some(Overlay::ReviewNote(_)) => {
             review::note_key(state, chord);
+            return Vec::new();
+        }
+        // In a field of a walk Tab goes through what is offered.
+        Some(Overlay::Text(entry))
+            if entry.purpose == TextPurpose::Walk && chord == Chord::plain(Code::Tab) =>
+        {
+            walk::next_offer(state);
             return Vec::new();
         }
         Some(Overlay::Help { .. }) if chord == Chord::plain(Code::Esc) => {
@@ -142,14 +159,25 @@ fn quit_answer(state: &mut State, chord: Chord) -> Vec<Effect> {
 /// A key that is no command: text, where a field is open.
 fn typed(state: &mut State, chord: Chord) {
     let input = field_input(chord);
+    // As in a shell: all that stands before the cursor goes.
+    let clears = chord == (Chord { ctrl: true, ..Chord::plain(Code::Char('u')) });
     match &mut state.view.overlay {
         Some(Overlay::Text(entry)) => {
-            if input.key != tui_textarea::Key::Enter {
+            // A note may have several lines: alt-enter begins the next.
+            let breaks = entry.purpose == TextPurpose::Walk && input.alt;
+            if clears {
+                entry.field.delete_line_by_head();
+            } else if input.key == tui_textarea::Key::Enter && breaks {
+                entry.field.insert_newline();
+            } else if input.key != tui_textarea::Key::Enter {
                 entry.field.input(input);
             }
         }
         Some(Overlay::Choice(choice)) => {
-            if input.key != tui_textarea::Key::Enter {
+            if clears {
+                choice.query.delete_line_by_head();
+                choices::narrow(choice);
+            } else if input.key != tui_textarea::Key::Enter {
                 choice.query.input(input);
                 choices::narrow(choice);
             }
@@ -230,6 +258,10 @@ fn live_text(state: &mut State) {
             }
             Err(error) => entry.error = Some(error),
         },
+        TextPurpose::Walk => {
+            entry.error = None;
+            walk::live_search(state, &text);
+        }
         TextPurpose::Search => {
             if let Some(log) = state.view.log_mut() {
                 log.search = text;
@@ -253,6 +285,7 @@ fn enter(state: &mut State, target: crate::model::scope::Target) -> Vec<Effect> 
     };
     state.known = Default::default();
     state.loads = Default::default();
+    state.answers = Default::default();
     state.connection = Connection::Opening;
     state.entered = state.now;
     state.review = None;
@@ -273,6 +306,7 @@ fn ask(state: &mut State, kind: ChoiceKind) -> Vec<Effect> {
         | ChoiceKind::Palette
         | ChoiceKind::Subject(_)
         | ChoiceKind::Actions
+        | ChoiceKind::Runbook
         | ChoiceKind::Undo => Vec::new(),
     }
 }

@@ -91,7 +91,9 @@ impl Bench {
         let namespace = if kind == ObjectKind::VeleroSchedule { "velero" } else { "shop" };
         let uid = match kind {
             ObjectKind::Alert => self.fingerprint(name).await,
-            ObjectKind::Manifest | ObjectKind::Cache | ObjectKind::Command => String::new(),
+            ObjectKind::Manifest | ObjectKind::Cache | ObjectKind::Command | ObjectKind::Step => {
+                String::new()
+            }
             _ => {
                 let object = self.object(&path(kind, namespace, name)).await;
                 object["metadata"]["uid"].as_str().unwrap_or_else(|| panic!("{name}: {object}")).to_owned()

@@ -221,13 +221,13 @@ fn a_configuration_is_written_once_and_never_over_another() {
 }
 
 /// `midwatch sim`, ended with the test.
-struct Simulation {
+pub struct Simulation {
     child: Child,
     home: tempfile::TempDir,
 }
 
 impl Simulation {
-    fn start(scenario: &str) -> Self {
+    pub fn start(scenario: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut child = {
             let _alone = spawning();
@@ -241,7 +241,7 @@ impl Simulation {
         Self { child, home }
     }
 
-    fn kubeconfig(&self) -> String {
+    pub fn kubeconfig(&self) -> String {
         self.home.path().join("kubeconfig").to_string_lossy().into_owned()
     }
 }

@@ -10,7 +10,7 @@ use crate::bench::{Bench, request};
 use crate::support::Cockpit;
 
 /// Confirms the plan that is shown, with the name where it has to be typed, and sees it to its end.
-async fn confirm(cockpit: &mut Cockpit) -> String {
+pub async fn confirm(cockpit: &mut Cockpit) -> String {
     cockpit.until_armed().await;
     let before = cockpit.state.operations.len();
     match cockpit.name_to_type() {
@@ -29,7 +29,7 @@ async fn confirm(cockpit: &mut Cockpit) -> String {
 }
 
 /// Chooses the subject by its name, where the action asks for it.
-async fn choose(cockpit: &mut Cockpit, key: &str, name: &str) {
+pub async fn choose(cockpit: &mut Cockpit, key: &str, name: &str) {
     cockpit.press(key);
     let wanted = name.to_owned();
     cockpit.until_shown(&wanted).await;
@@ -38,7 +38,7 @@ async fn choose(cockpit: &mut Cockpit, key: &str, name: &str) {
 }
 
 /// Lets time pass until the headline is fine, for a quarter of an hour at most.
-async fn recovered(cockpit: &mut Cockpit) {
+pub async fn recovered(cockpit: &mut Cockpit) {
     for _ in 0..15 {
         cockpit.advance(Duration::from_secs(60)).await;
         cockpit.settled_at_now().await;

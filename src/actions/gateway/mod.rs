@@ -337,6 +337,7 @@ impl Recovered {
             title: Clean::new(&format!("{} {}/{}", entry.action.replace('-', " "), target.kind, target.name)),
             namespace: Clean::new(&target.namespace),
             since: left.at,
+            plan: entry.plan.clone(),
         }
     }
 }
@@ -381,7 +382,7 @@ pub(super) fn words_of(trouble: &crate::sources::kubernetes::trouble::Trouble) -
 }
 
 /// Who the API server says we are; empty where it does not say.
-pub async fn user(session: &Session) -> String {
+pub(crate) async fn user(session: &Session) -> String {
     session.user_or_ask(async || review::user(session).await).await.to_owned()
 }
 

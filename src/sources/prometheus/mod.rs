@@ -22,6 +22,7 @@ use super::{Context, Finding, Session, Source, Wants};
 use crate::config::Config;
 use crate::model::{Change, Failure, FeedId, Health};
 use client::Client;
+pub use client::{Answer, Series};
 use convention::{Detected, Focus};
 use round::Due;
 
@@ -122,6 +123,15 @@ async fn wait(wants_seen: &mut tokio::sync::watch::Receiver<Wants>, last: Wants,
             if wants_seen.borrow().refresh != last.refresh { Due::Everything } else { Due::Charts }
         }
     }
+}
+
+/// One value of each series of a query, now.
+///
+/// # Errors
+/// When Prometheus can't be found or reached, refuses, or can't evaluate it.
+pub async fn instant(session: &Session, config: &Config, query: &str) -> Result<Answer, Failure> {
+    let (endpoint, _) = discover::open(Role::Prometheus, session, config, &session.found).await?;
+    Client { endpoint }.query(query).await
 }
 
 async fn open(context: &Context) -> Result<Watched, Failure> {

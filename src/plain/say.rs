@@ -1,0 +1,224 @@
+//! What is printed: the step, the outline, the plan. Words stand where the screen has marks.
+
+use std::io::{Result, Write};
+
+use crate::model::Clean;
+use crate::model::action::{Difference, Question, Verdict};
+use crate::model::command::Risk;
+use crate::runbook::document::{Prose, StepKind};
+use crate::runbook::walk::{Status, judge};
+use crate::state::actions::{Dialog, Stage};
+use crate::state::walk::{Asking, WalkView};
+use crate::state::{Notice, Overlay, State};
+use crate::ui::human;
+
+pub fn notice(state: &State, notice: &Notice, out: &mut impl Write) -> Result<()> {
+    let at = human::moment(notice.at, state.now);
+    writeln!(out, "{at} {}: {}", notice.health.word(), Clean::new(&notice.text))
+}
+
+/// What has to change for the step to be printed anew.
+pub fn signature(view: &WalkView) -> String {
+    let step = view.step();
+    let state = step.and_then(|s| view.walk.steps.get(&s.id));
+    format!("{:?} {:?} {}", step.map(|s| &s.id), state.map(|s| (&s.status, s.done.len())), view.is_writing)
+        .replace(" true", " false")
+}
+
+pub fn outline(state: &State, out: &mut impl Write) -> Result<()> {
+    let Some(view) = state.open_walk() else { return writeln!(out, "no runbook is open") };
+    let mut section = None;
+    for (i, step) in view.steps().enumerate() {
+        if section != Some(step.section) {
+            section = Some(step.section);
+            let path: Vec<&str> = view.document.path(step.section).iter().map(|t| t.as_str()).collect();
+            writeln!(out, "{}", path.join(" > "))?;
+        }
+        let word = match view.broken(step) {
+            Some(_) => "verified, and holds no more",
+            None => view.walk.status(&step.id).word(),
+        };
+        let here = if i == view.at { ", here" } else { "" };
+        writeln!(out, "  {}. {} [{word}{here}]", i + 1, step.text)?;
+    }
+    Ok(())
+}
+
+pub fn step(state: &State, view: &WalkView, out: &mut impl Write) -> Result<()> {
+    let Some(step) = view.step() else { return Ok(()) };
+    let status = view.walk.status(&step.id);
+    let words =
+        if status.words().is_empty() { String::new() } else { format!(": {}", Clean::new(status.words())) };
+    writeln!(out)?;
+    writeln!(out, "Step {} of {}, {}{words}", view.at + 1, view.shown.len(), status.word())?;
+    let number = step.number.map(|n| format!("{n}. ")).unwrap_or_default();
+    writeln!(out, "{number}{}", step.text)?;
+    for part in &step.prose {
+        prose(part, out)?;
+    }
+    if let Some(fence) = &step.fence {
+        let next = view.next_command(step).map(|(i, _)| i);
+        for (i, command) in fence.commands.iter().enumerate() {
+            let risk = match command.risk {
+                Risk::Read => "only looks",
+                Risk::Change => "changes something",
+                Risk::Destroy => "destroys something",
+            };
+            let here = if next == Some(i) { "next: " } else { "" };
+            let text = judge::filled(&command.text, &view.walk.parameters);
+            let lines: Vec<String> = text.lines().map(|l| Clean::new(l).to_string()).collect();
+            writeln!(out, "  {here}{} ({risk})", lines.join("\n  "))?;
+        }
+    }
+    if let Some(check) = &step.check {
+        match check {
+            Ok(check) => {
+                let filled = check.filled(&view.walk.parameters).unwrap_or_else(|_| check.clone());
+                writeln!(out, "expected: {}", filled.words())?;
+            }
+            Err(p) => {
+                writeln!(out, "this check can't be read: line {}, column {}: {}", p.line, p.column, p.what)?
+            }
+        }
+    }
+    if let Some(now) = view.now.get(&step.id) {
+        let limit = if now.limit.is_empty() { String::new() } else { format!(", {}", now.limit) };
+        writeln!(out, "now: {}: {}{limit}", now.outcome.word(), now.measured)?;
+    }
+    if state.open_walk().is_some_and(|v| v.walk.settled().0 == v.shown.len()) {
+        return writeln!(out, "every step is settled: 'report' finishes the walk");
+    }
+    match (status, step.kind) {
+        (Status::ToDo | Status::Failed(_), StepKind::Check) => writeln!(out, "'do' checks it now"),
+        (Status::ToDo | Status::Failed(_), _) if step.has_commands() => writeln!(out, "'do' runs it"),
+        (Status::ToDo, _) => writeln!(out, "'tick' when it is done"),
+        (Status::Unknown(_), _) => {
+            writeln!(out, "'tick' it was done, 'skip REASON', or 'undo' makes it to do again")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn prose(prose: &Prose, out: &mut impl Write) -> Result<()> {
+    match prose {
+        Prose::Paragraph(text) | Prose::Quote(text) => writeln!(out, "  {text}"),
+        Prose::Item(depth, text) => writeln!(out, "  {}- {text}", "  ".repeat(usize::from(*depth).min(4))),
+        Prose::Code(_, lines) => lines.iter().try_for_each(|line| writeln!(out, "    {line}")),
+        Prose::Table(rows) => rows.iter().try_for_each(|row| {
+            let cells: Vec<&str> = row.iter().map(|c| c.as_str()).collect();
+            writeln!(out, "  {}", cells.join("; "))
+        }),
+    }
+}
+
+/// What is asked in one line; empty where nothing is.
+pub fn question(state: &State) -> String {
+    let Some(Overlay::Text(entry)) = &state.view.overlay else { return String::new() };
+    let field = entry.text();
+    let now = if field.is_empty() { String::new() } else { format!(" (empty line: {})", Clean::new(&field)) };
+    let error = entry.error.as_ref().map(|e| format!("{e}. ")).unwrap_or_default();
+    let asked = match state.open_walk().and_then(|view| view.asking.as_ref()) {
+        Some(Asking::Attest(_)) => "done, as you say; a note, or an empty line".to_owned(),
+        Some(Asking::Skip(_)) => "skip it, because".to_owned(),
+        Some(Asking::Note(_)) => "note".to_owned(),
+        Some(Asking::Parameter { name, offers, .. }) => {
+            let others = if offers.len() > 1 {
+                format!("; others: {}", offers[1..].join(", "))
+            } else {
+                String::new()
+            };
+            format!("{}{others}", Clean::new(name))
+        }
+        Some(Asking::Search) | None => "find".to_owned(),
+    };
+    format!("{error}{asked}{now}; - leaves it:")
+}
+
+/// What has to change for the dialog to be printed anew, and its number where it waits to be read.
+pub fn dialog_signature(state: &State) -> (String, Option<u64>) {
+    let Some(Overlay::Dialog(dialog)) = &state.view.overlay else { return (String::new(), None) };
+    let (stage, waits) = match &dialog.stage {
+        Stage::Planning => ("planning".to_owned(), false),
+        Stage::Asking { question, .. } => (format!("{question:?}"), false),
+        Stage::Shown(shown) => (shown.preview.plan.clone(), true),
+        Stage::Confirming(_) => ("confirming".to_owned(), false),
+        Stage::Failed(failure) => (failure.happened.to_string(), false),
+    };
+    (format!("{} {stage}", dialog.id), waits.then_some(dialog.id))
+}
+
+pub fn dialog(dialog: &Dialog, out: &mut impl Write) -> Result<()> {
+    let title = format!("{} {}", dialog.request.action.title(), dialog.request.subject.words());
+    match &dialog.stage {
+        Stage::Planning => writeln!(out, "{title}: looking at what is there"),
+        Stage::Confirming(_) => writeln!(out, "{title}: confirmed"),
+        Stage::Failed(f) => writeln!(out, "{title}: not possible. {}: {}. {}", f.tried, f.happened, f.next),
+        Stage::Asking { question, .. } => asked(question, out),
+        Stage::Shown(shown) => {
+            let p = &shown.preview;
+            writeln!(out)?;
+            writeln!(out, "PLAN: {title}")?;
+            if let Some(moved) = &dialog.moved {
+                writeln!(out, "it has changed since it was shown: {moved}")?;
+            }
+            let protected = if p.protected { ", protected" } else { "" };
+            writeln!(
+                out,
+                "on {} (context {}{protected}), namespace {}",
+                p.cluster, p.context, p.subject.namespace
+            )?;
+            for line in &p.change {
+                match line {
+                    Difference::Same(text) => writeln!(out, "    {text}")?,
+                    Difference::Removed(text) => writeln!(out, "  removes {text}")?,
+                    Difference::Added(text) => writeln!(out, "  adds {text}")?,
+                }
+            }
+            writeln!(out, "touches: {}", p.touches)?;
+            if !p.lasts.is_empty() {
+                writeln!(out, "lasts: {}", p.lasts)?;
+            }
+            writeln!(out, "undo: {}", p.undo)?;
+            for check in &p.checks {
+                let word = match check.verdict {
+                    Verdict::Ok => "ok",
+                    Verdict::Warning => "WARNING",
+                    Verdict::Blocks => "BLOCKS",
+                };
+                writeln!(out, "{word}: {}: {}", check.about, check.words)?;
+            }
+            let name = p.type_name.as_ref().map_or("yes", |name| name.as_str());
+            let reason = if p.reason_required { " REASON" } else { " [REASON]" };
+            writeln!(out, "type '{name}{reason}' within a minute to do it; an empty line leaves:")
+        }
+    }
+}
+
+fn asked(question: &Question, out: &mut impl Write) -> Result<()> {
+    match question {
+        Question::Number { label, now, hint, problem, .. } => {
+            let problem = problem.as_ref().map(|p| format!("{p}. ")).unwrap_or_default();
+            writeln!(out, "{problem}{label}, a number; now {now}. {hint} - leaves:")
+        }
+        Question::Text { label, now, hint, problem, .. } => {
+            let problem = problem.as_ref().map(|p| format!("{p}. ")).unwrap_or_default();
+            let now =
+                if now.is_empty() { String::new() } else { format!("; empty line: {}", Clean::new(now)) };
+            writeln!(out, "{problem}{label}{now}. {hint} - leaves:")
+        }
+        Question::Pick { label, options, chosen, .. } => {
+            writeln!(out, "{label}? (empty line: {}; - leaves)", chosen + 1)?;
+            for (i, option) in options.iter().enumerate() {
+                writeln!(out, "  {}. {}", i + 1, option.label)?;
+                for line in &option.difference {
+                    match line {
+                        Difference::Same(_) => {}
+                        Difference::Removed(text) => writeln!(out, "       removes {text}")?,
+                        Difference::Added(text) => writeln!(out, "       adds {text}")?,
+                    }
+                }
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,493 @@
+//! The walk through a runbook: what its keys do, and what comes back from the disk and from commands.
+//!
+//! Nothing is shown as done that is not on disk: a key asks for an event to be written, and what was
+//! written comes back and is folded.
+
+use crate::effect::{Begins, Effect, WalkEffect, Wanted};
+use crate::model::action::{ActionId, Answers, ObjectKind, Progress, Request, Subject};
+use crate::model::command::{OutputLine, Risk};
+use crate::model::{Clean, Failure, Health};
+use crate::msg::{WalkMsg, WalkOpened};
+use crate::runbook::command::{self, Command, Native};
+use crate::runbook::document::{Step, StepKind};
+use crate::runbook::walk::event::OfStep as Event;
+use crate::runbook::walk::{Evidence, Status, Walk, What, judge};
+use crate::state::actions::{OfStep, Operation};
+use crate::state::walk::{Asking, Doing, WalkView, Walking};
+use crate::state::{Overlay, Page, State};
+
+mod checks;
+mod typing;
+
+pub use checks::{answered, tick};
+use checks::{check, look};
+use typing::ask;
+pub use typing::{live_search, next_offer, search, set_parameter, typed};
+
+/// A command of a runbook that says nothing about it may take this long.
+const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(300);
+/// How many lines one key moves the step's pane by.
+const SCROLL: usize = 5;
+/// Opens a walk, in place of the one that is open; what was written of that stays.
+pub fn open(state: &mut State, document: String, section: Option<String>, wanted: Wanted) -> Vec<Effect> {
+    state.view.overlay = None;
+    state.walk = Some(Walking::Opening(document.clone()));
+    show(state);
+    vec![Effect::Walk(WalkEffect::Open { document, section, wanted })]
+}
+
+/// The page of the walk that is open.
+pub fn show(state: &mut State) {
+    state.view.pages.retain(|page| !matches!(page, Page::Walk));
+    state.view.pages.push(Page::Walk);
+}
+
+pub fn arrived(state: &mut State, msg: WalkMsg) -> Vec<Effect> {
+    match msg {
+        WalkMsg::Opened(Ok(opened)) => return opened_well(state, opened),
+        WalkMsg::Opened(Err(failure)) => {
+            state.notice(Health::Warning, format!("{}: {}", failure.tried, failure.happened));
+            state.walk = Some(Walking::Failed(failure));
+        }
+        WalkMsg::Events { walk, events, read } => return events_came(state, &walk, &events, read),
+        WalkMsg::NotBegun { dialog, failure } => super::dialog::not_begun(state, dialog, failure),
+        WalkMsg::NotWritten { walk, failure } => {
+            if let Some(view) = of(state, &walk) {
+                view.is_writing = false;
+                let text = format!("{}: {}; {}", failure.tried, failure.happened, failure.next);
+                state.notice(Health::Critical, text);
+            }
+        }
+        WalkMsg::Output { walk, step, lines, is_all } => {
+            if let Some(view) = of(state, &walk) {
+                let output = view.output.entry(step).or_default();
+                if is_all { output.replace(lines) } else { output.push(lines) }
+            }
+        }
+        WalkMsg::Reported { walk, files } if of(state, &walk).is_some() => match files {
+            Ok(files) => state.notice(Health::Ok, format!("report: {}", files.join(", "))),
+            Err(failure) => {
+                state.notice(Health::Critical, format!("{}: {}", failure.tried, failure.happened));
+            }
+        },
+        WalkMsg::Reported { .. } => {}
+    }
+    Vec::new()
+}
+
+fn of<'a>(state: &'a mut State, walk: &str) -> Option<&'a mut WalkView> {
+    state.open_walk_mut().filter(|view| view.walk.id == walk)
+}
+
+fn opened_well(state: &mut State, opened: WalkOpened) -> Vec<Effect> {
+    let document = match crate::runbook::parse::parse(opened.source.as_bytes(), &opened.name) {
+        Ok(document) => document,
+        Err(problem) => {
+            let failure = failure(&opened.name, &format!("line {}: {}", problem.line, problem.what));
+            state.walk = Some(Walking::Failed(failure));
+            return Vec::new();
+        }
+    };
+    let walk = Walk::of(&opened.id, &opened.events);
+    let is_walked = |id: &String| walk.order.iter().any(|s| s.id == *id);
+    let shown = (0..document.steps.len()).filter(|i| is_walked(&document.steps[*i].id)).collect();
+    let (settled, of) = walk.settled();
+    let text = match (&walk.started, opened.is_new) {
+        (Some((at, who)), false) => format!(
+            "going on with the walk that {who} began at {}: {settled} of {of} steps are settled",
+            crate::ui::human::clock(*at)
+        ),
+        _ => format!("{}: {of} steps; nothing runs by itself", document.title),
+    };
+    let mut view = WalkView {
+        name: opened.name,
+        document,
+        shown,
+        walk,
+        read: opened.read,
+        at: 0,
+        scroll: 0,
+        beside: false,
+        now: Default::default(),
+        output: Default::default(),
+        asking: None,
+        changed: opened.changed,
+        checking: None,
+        is_writing: false,
+        search: String::new(),
+    };
+    view.to_first_open();
+    let problems = view.document.problems.len();
+    state.walk = Some(Walking::Open(Box::new(view)));
+    state.notice(Health::Progress, text);
+    if problems > 0 {
+        let text = format!(
+            "{problems} things in the runbook could not be understood; `midwatch walk --list` has them"
+        );
+        state.notice(Health::Warning, text);
+    }
+    look(state);
+    found_again(state)
+}
+
+/// What a killed midwatch had begun and the gateway has looked up since: its outcome is the step's.
+fn found_again(state: &mut State) -> Vec<Effect> {
+    let Some(view) = state.open_walk() else { return Vec::new() };
+    let mut over = Vec::new();
+    let links: Vec<(usize, OfStep)> = (state.operations.iter().enumerate())
+        .filter(|(_, o)| o.of_step.is_none())
+        .filter_map(|(i, o)| Some((i, view.interrupted(&o.plan, &o.title)?)))
+        .collect();
+    for (at, step) in links {
+        let operation = &mut state.operations[at];
+        operation.of_step = Some(step);
+        if operation.ended.is_some() {
+            over.push(operation.clone());
+        }
+    }
+    over.iter().flat_map(|operation| ended(state, operation)).collect()
+}
+
+/// Where the step under the cursor was settled by what came, the cursor goes on to the next.
+fn events_came(
+    state: &mut State,
+    walk: &str,
+    events: &[crate::runbook::walk::Event],
+    read: u64,
+) -> Vec<Effect> {
+    let Some(view) = of(state, walk) else { return Vec::new() };
+    if read <= view.read {
+        return Vec::new();
+    }
+    let before = view.step().map(|s| (s.id.clone(), view.walk.status(&s.id).clone()));
+    events.iter().for_each(|event| view.walk.apply(event));
+    (view.read, view.is_writing) = (read, false);
+    let mut changed = false;
+    for event in events {
+        changed |= matches!(event.what, What::Changed { .. });
+    }
+    if changed {
+        state.notice(Health::Warning, "somebody walks a newer version of this runbook: open it again (c)");
+    }
+    let Some(view) = of(state, walk) else { return Vec::new() };
+    if let Some((id, before)) = before
+        && !before.is_settled()
+        && view.walk.status(&id).is_settled()
+        && let Some(next) = view.next_open()
+    {
+        view.go_to(next);
+    }
+    look(state);
+    Vec::new()
+}
+
+/// Asks for an event to be written.
+fn record(state: &mut State, what: What, output: Vec<OutputLine>) -> Vec<Effect> {
+    let Some(view) = state.open_walk_mut() else { return Vec::new() };
+    view.is_writing = true;
+    vec![Effect::Walk(WalkEffect::Record { walk: view.walk.id.clone(), what, output })]
+}
+
+fn of_step(state: &mut State, step: &str, what: Event) -> Vec<Effect> {
+    record(state, What::OfStep { step: step.to_owned(), what }, Vec::new())
+}
+
+/// The step under the cursor, where nothing is on its way to the disk.
+fn current(state: &mut State) -> Option<Step> {
+    let view = state.open_walk()?;
+    if view.is_writing {
+        state.notice(Health::Progress, "still writing down what came before");
+        return None;
+    }
+    view.step().cloned()
+}
+
+/// Enter: checks, runs, or says that it is done, by what the step is.
+pub fn do_step(state: &mut State, how: Doing) -> Vec<Effect> {
+    let Some(step) = current(state) else { return Vec::new() };
+    let Some(view) = state.open_walk() else { return Vec::new() };
+    if let Some(why) = cannot_begin(view, &step) {
+        state.notice(Health::Warning, why);
+        return Vec::new();
+    }
+    if let Some(name) = view.missing(&step) {
+        let offers = state.offers(&name);
+        let first = offers.first().cloned().unwrap_or_default();
+        ask(state, Asking::Parameter { name, then: Some(how), offers }, &first);
+        return Vec::new();
+    }
+    match (step.kind, &step.check) {
+        (StepKind::Check, Some(Ok(_))) => check(state, &step),
+        (StepKind::Check, _) => {
+            state.notice(Health::Warning, "this check can't be read: look for yourself, and tick it (x)");
+            Vec::new()
+        }
+        (StepKind::Command, _) => run(state, &step, how),
+        (StepKind::Task | StepKind::Numbered, _) if step.has_commands() => run(state, &step, how),
+        (StepKind::Task | StepKind::Numbered, _) => {
+            ask(state, Asking::Attest(step.id), "");
+            Vec::new()
+        }
+    }
+}
+
+fn cannot_begin(view: &WalkView, step: &Step) -> Option<String> {
+    match view.walk.status(&step.id) {
+        Status::Running(_) => Some("it is under way".to_owned()),
+        Status::Unknown(_) if step.has_commands() => Some(
+            "it may have been done: look for yourself, then tick it (x), skip it (-), or make it to do again (u)"
+                .to_owned(),
+        ),
+        Status::ToDo | Status::Failed(_) | Status::Unknown(_) => None,
+        settled if step.kind != StepKind::Check => {
+            Some(format!("it is {} already; u makes it to do again", settled.word()))
+        }
+        _ => None,
+    }
+}
+
+fn run(state: &mut State, step: &Step, how: Doing) -> Vec<Effect> {
+    let Some(view) = state.open_walk() else { return Vec::new() };
+    let Some((number, next)) = view.next_command(step) else { return Vec::new() };
+    if let Some(why) = state.is_elsewhere(view) {
+        state.notice(Health::Warning, why);
+        return Vec::new();
+    }
+    if how == Doing::Best
+        && let Some(request) = instead(state, next, &view.walk)
+    {
+        let ran = format!("midwatch: {} {}", request.action.title().to_lowercase(), request.subject.words());
+        return open_dialog(state, request, step, number, ran);
+    }
+    let invocation = match command::fill(next, &view.walk.parameters) {
+        Ok(invocation) => invocation,
+        Err(why) => {
+            state.notice(Health::Warning, format!("it can't be run: {why}"));
+            return Vec::new();
+        }
+    };
+    let attributes = step.fence.as_ref().map(|f| f.attributes.clone()).unwrap_or_default();
+    let timeout = attributes.timeout.unwrap_or(TIMEOUT);
+    if next.risk != Risk::Read {
+        let request = of_command(state, step, next, &invocation, timeout);
+        return open_dialog(state, request, step, number, next.text.clone());
+    }
+    let begins =
+        Begins { walk: view.walk.id.clone(), step: step.id.clone(), command: number, seen: view.walk.events };
+    let expect = judge::of_walk(&attributes.expect.unwrap_or_default(), &view.walk.parameters);
+    if let Some(view) = state.open_walk_mut() {
+        view.is_writing = true;
+        view.output.remove(&step.id);
+    }
+    vec![Effect::Walk(WalkEffect::Look { begins, invocation, timeout, expect })]
+}
+
+/// The command through the gateway: its dialog shows exactly what would run.
+fn of_command(
+    state: &State,
+    step: &Step,
+    command: &Command,
+    invocation: &command::Invocation,
+    timeout: std::time::Duration,
+) -> Request {
+    let name = step.fence.as_ref().and_then(|f| f.attributes.name.clone());
+    let name = name.unwrap_or_else(|| step.text.to_string());
+    let risk = if command.risk == Risk::Destroy { "destroy" } else { "change" };
+    let answers = Answers::from([
+        ("invocation".to_owned(), serde_json::to_string(invocation).unwrap_or_default()),
+        ("risk".to_owned(), risk.to_owned()),
+        ("timeout".to_owned(), timeout.as_secs().to_string()),
+    ]);
+    let subject = Subject {
+        kind: ObjectKind::Step,
+        namespace: state.scope.namespace.clone().unwrap_or_default(),
+        name: Clean::new(&name),
+        uid: Clean::default(),
+    };
+    Request { action: ActionId::RunbookCommand, subject, answers }
+}
+
+fn open_dialog(state: &mut State, request: Request, step: &Step, command: usize, ran: String) -> Vec<Effect> {
+    let Some(walk) = state.open_walk().map(|view| view.walk.id.clone()) else { return Vec::new() };
+    let effects = super::dialog::request(state, request);
+    if let Some(Overlay::Dialog(dialog)) = &mut state.view.overlay {
+        dialog.of_step = Some(OfStep { walk, step: step.id.clone(), command, ran });
+    }
+    effects
+}
+
+/// Midwatch's own action in place of a command, where its object is known here.
+fn instead(state: &State, command: &Command, walk: &Walk) -> Option<Request> {
+    let filled = |text: &str| judge::filled(text, &walk.parameters);
+    let (action, wanted, answers) = match command.native.as_ref()? {
+        Native::Scale { workload, replicas } => {
+            let number = replicas.as_deref().map(filled).map(|n| ("replicas".to_owned(), n));
+            (ActionId::Scale, filled(workload), number)
+        }
+        Native::Restart { workload } => (ActionId::Restart, filled(workload), None),
+        Native::RollBack { workload, revision } => {
+            let revision = revision.as_deref().map(filled).map(|n| ("revision".to_owned(), n));
+            (ActionId::RollBack, filled(workload), revision)
+        }
+        Native::DeletePod { pod } => (ActionId::DeletePod, format!("pod/{}", filled(pod)), None),
+        Native::Flush => return None,
+    };
+    let here = state.scope.namespace.as_deref()?;
+    // In another namespace it would be done to another object.
+    if command.namespace.as_deref().is_some_and(|named| filled(named) != here) {
+        return None;
+    }
+    let subject = state.subject_named(&wanted)?;
+    Some(Request { action, subject, answers: answers.into_iter().collect() })
+}
+
+pub fn attest(state: &mut State) -> Vec<Effect> {
+    let Some(step) = current(state) else { return Vec::new() };
+    match state.open_walk().map(|view| view.walk.status(&step.id).clone()) {
+        Some(Status::Running(_)) => state.notice(Health::Warning, "it is under way: wait for its end"),
+        Some(Status::Verified(_)) => state.notice(Health::Warning, "it is verified already, which is more"),
+        _ => ask(state, Asking::Attest(step.id), ""),
+    }
+    Vec::new()
+}
+
+pub fn skip(state: &mut State) -> Vec<Effect> {
+    let Some(step) = current(state) else { return Vec::new() };
+    match state.open_walk().map(|view| view.walk.status(&step.id).clone()) {
+        Some(Status::Running(_)) => state.notice(Health::Warning, "it is under way: wait for its end"),
+        Some(Status::Verified(_) | Status::Attested(_)) => {
+            state.notice(Health::Warning, "it is done already; u makes it to do again");
+        }
+        _ => ask(state, Asking::Skip(step.id), ""),
+    }
+    Vec::new()
+}
+
+pub fn note(state: &mut State) -> Vec<Effect> {
+    if let Some(step) = current(state) {
+        ask(state, Asking::Note(step.id), "");
+    }
+    Vec::new()
+}
+
+pub fn untick(state: &mut State) -> Vec<Effect> {
+    let Some(step) = current(state) else { return Vec::new() };
+    match state.open_walk().map(|view| view.walk.status(&step.id).clone()) {
+        None | Some(Status::ToDo) => {
+            state.notice(Health::Warning, "it is to do already");
+            Vec::new()
+        }
+        Some(Status::Running(_)) => {
+            state.notice(Health::Warning, "it is under way: wait for its end");
+            Vec::new()
+        }
+        Some(_) => of_step(state, &step.id, Event::Undone),
+    }
+}
+
+/// To another step, section or line.
+pub fn step_by(state: &mut State, to: impl FnOnce(&WalkView) -> Option<usize>) {
+    if let Some(view) = state.open_walk_mut()
+        && let Some(at) = to(view)
+    {
+        view.go_to(at);
+    }
+}
+
+pub fn section(state: &mut State, forward: bool) {
+    step_by(state, |view| {
+        let sections: Vec<usize> = view.steps().map(|s| s.section).collect();
+        let here = *sections.get(view.at)?;
+        if forward {
+            return sections.iter().skip(view.at).position(|s| *s != here).map(|i| view.at + i);
+        }
+        let first = sections.iter().position(|s| *s == here)?;
+        let before = first.checked_sub(1).map(|i| sections[i]);
+        // To this section's beginning first, then to the one before it.
+        if first < view.at { Some(first) } else { sections.iter().position(|s| Some(*s) == before) }
+    });
+}
+
+pub fn scroll(state: &mut State, down: bool) {
+    if let Some(view) = state.open_walk_mut() {
+        view.scroll =
+            if down { (view.scroll + SCROLL).min(2000) } else { view.scroll.saturating_sub(SCROLL) };
+    }
+}
+
+pub fn beside(state: &mut State) {
+    if let Some(view) = state.open_walk_mut() {
+        view.beside = !view.beside;
+    }
+}
+
+/// The report; where every step is settled the walk is finished with it.
+pub fn report(state: &mut State) -> Vec<Effect> {
+    let Some(view) = state.open_walk() else { return Vec::new() };
+    let walk = view.walk.id.clone();
+    let (settled, of) = view.walk.settled();
+    let mut effects = Vec::new();
+    if settled == of && view.walk.finished.is_none() {
+        effects.extend(record(state, What::Finished, Vec::new()));
+    } else if settled < of {
+        let text = format!("the report is of a walk that goes on: {} of {of} steps are open", of - settled);
+        state.notice(Health::Progress, text);
+    }
+    effects.push(Effect::Walk(WalkEffect::Report { walk }));
+    effects
+}
+
+/// A confirmation was taken: the step knows its operation.
+pub fn begun(state: &mut State, step: &OfStep, operation: &str) -> Vec<Effect> {
+    if of(state, &step.walk).is_none() {
+        return Vec::new();
+    }
+    of_step(state, &step.step, Event::Operation { operation: operation.to_owned() })
+}
+
+/// A confirmation was not taken: nothing was done.
+pub fn not_begun(state: &mut State, step: &OfStep, why: &str) -> Vec<Effect> {
+    if of(state, &step.walk).is_none() {
+        return Vec::new();
+    }
+    of_step(state, &step.step, Event::NotBegun { why: why.to_owned() })
+}
+
+/// An operation is over: what came of it is the step's evidence.
+pub fn ended(state: &mut State, operation: &Operation) -> Vec<Effect> {
+    let Some(step) = operation.of_step.clone() else { return Vec::new() };
+    let now = state.now;
+    let Some(view) = of(state, &step.walk) else { return Vec::new() };
+    let (words, failed, is_unknown) = match &operation.progress {
+        Progress::Done(words) => (words.to_string(), None, false),
+        Progress::Failed(words) => (words.to_string(), Some(words.to_string()), false),
+        Progress::Unknown(words) => (words.to_string(), None, true),
+        _ => return Vec::new(),
+    };
+    let output: Vec<OutputLine> = operation.output.iter().flat_map(|o| o.lines.iter().cloned()).collect();
+    let fence = view.document.steps.iter().find(|s| s.id == step.step).and_then(|s| s.fence.as_ref());
+    let expect = fence.and_then(|f| f.attributes.expect.as_ref());
+    let expect = expect.map(|e| judge::of_walk(e, &view.walk.parameters));
+    let unmet =
+        expect.filter(|_| failed.is_none() && !is_unknown).and_then(|e| judge::unmet(&e, None, &output));
+    let evidence = Evidence {
+        ran: step.ran.clone(),
+        words,
+        duration_ms: u64::try_from(now.duration_since(operation.since).as_millis()).unwrap_or(0),
+        failed: failed.or(unmet),
+        is_unknown,
+        operation: operation.id.clone(),
+        ..Evidence::default()
+    };
+    let what = Event::Ended { command: step.command, evidence };
+    record(state, What::OfStep { step: step.step, what }, output)
+}
+
+fn failure(name: &str, happened: &str) -> Failure {
+    Failure {
+        kind: crate::model::FailureKind::NotConfigured,
+        tried: Clean::new(&format!("walk through {name}")),
+        happened: Clean::new(happened),
+        next: Clean::new("mend the document, or walk another (c)"),
+    }
+}
