@@ -150,9 +150,13 @@ fn outline(paint: &mut Paint<'_>, area: Rect, view: &WalkView) {
 }
 
 fn outline_row(paint: &Paint<'_>, view: &WalkView, step: &Step, columns: usize) -> Line<'static> {
-    let status = view.walk.status(&step.id);
+    let status = &view.walk.status(&step.id);
     let broken = view.broken(step).is_some();
-    let word = if broken { "holds no more" } else { status.word() };
+    let word = match (broken, status) {
+        (true, _) => "holds no more",
+        (false, Status::ToDo) => "",
+        (false, status) => status.word(),
+    };
     let mark = if broken { paint.mark_span(Health::Warning) } else { mark(paint, status) };
     let number = step.number.map(|n| format!("{n} ")).unwrap_or_default();
     let sign = match (step.kind, paint.ascii()) {
@@ -162,7 +166,7 @@ fn outline_row(paint: &Paint<'_>, view: &WalkView, step: &Step, columns: usize) 
         _ => "",
     };
     let indent = " ".repeat(usize::from(step.depth.min(4)));
-    let text = format!("{indent}{sign}{number}{}", step.text);
+    let text = format!("{indent}{sign}{number}{}", view.title(step));
     let room = columns.saturating_sub(width(word) + 3);
     let role = if status.is_settled() && !broken { Role::Dim } else { Role::Text };
     Line::from(vec![
@@ -176,7 +180,7 @@ fn outline_row(paint: &Paint<'_>, view: &WalkView, step: &Step, columns: usize) 
 
 fn step(paint: &mut Paint<'_>, area: Rect, view: &WalkView) {
     let Some(step) = view.step() else { return };
-    let status = view.walk.status(&step.id);
+    let status = &view.walk.status(&step.id);
     let (n, of) = (view.at + 1, view.shown.len());
     let title = Line::from(vec![
         paint.span(format!(" step {n} of {of} "), Role::Focus),
@@ -250,12 +254,12 @@ impl Lines<'_, '_> {
     fn step(&mut self, view: &WalkView, step: &Step) {
         self.section(view, step);
         let number = step.number.map(|n| format!("{n}. ")).unwrap_or_default();
-        self.text(&format!("{number}{}", step.text), Role::Title);
+        self.text(&format!("{number}{}", view.title(step)), Role::Title);
         step.prose.iter().for_each(|p| self.prose(p));
         self.commands(view, step);
         self.expectation(view, step);
         let state = view.walk.steps.get(&step.id).cloned().unwrap_or_default();
-        self.standing(&state);
+        self.standing(&view.walk.status(&step.id), &state);
         self.notes(&state);
         self.evidence(&state.evidence);
         self.output(view, step, &state);
@@ -269,9 +273,8 @@ impl Lines<'_, '_> {
         if !path.is_empty() {
             self.text(&path.join(" › "), Role::Header);
         }
-        let is_first = view.steps().find(|s| s.section == step.section).is_some_and(|s| s.id == step.id);
-        let prose = view.document.sections.get(step.section).map(|s| s.prose.clone()).unwrap_or_default();
-        if is_first && !prose.is_empty() {
+        let prose: Vec<Prose> = view.led_by(step).iter().flat_map(|s| s.prose.clone()).collect();
+        if !prose.is_empty() {
             prose.iter().for_each(|p| self.prose(p));
             self.blank();
         }
@@ -390,8 +393,8 @@ impl Lines<'_, '_> {
         }
     }
 
-    fn standing(&mut self, state: &StepState) {
-        if state.status == Status::ToDo && state.by.is_none() {
+    fn standing(&mut self, status: &Status, state: &StepState) {
+        if *status == Status::ToDo && state.by.is_none() {
             return;
         }
         self.blank();
@@ -400,16 +403,16 @@ impl Lines<'_, '_> {
             .as_ref()
             .map(|(at, who)| format!(" by {who} at {}", human::clock(*at)))
             .unwrap_or_default();
-        let words = state.status.words();
+        let words = status.words();
         let words = if words.is_empty() { String::new() } else { format!(": {words}") };
-        let health = match state.status {
+        let health = match status {
             Status::Verified(_) => Some(Health::Ok),
             Status::Failed(_) => Some(Health::Critical),
             Status::Unknown(_) => Some(Health::Unknown),
             Status::Running(_) => Some(Health::Progress),
             Status::ToDo | Status::Attested(_) | Status::Skipped(_) => None,
         };
-        let text = format!("{}{by}{words}", state.status.word());
+        let text = format!("{}{by}{words}", status.word());
         match health {
             Some(health) => self.health("state", health, &text),
             None => self.labelled("state", &text, Role::Text),
