@@ -8,10 +8,9 @@ use color_eyre::eyre::{Context as _, Result, eyre};
 
 use crate::cli::ReviewArgs;
 use crate::clock::Clock;
-use crate::journal::Journal;
 use crate::review::NOT_CHECKED;
 use crate::review::report::Format;
-use crate::runtime::{Headless, Settled};
+use crate::runtime::{Headless, Kept, Settled};
 use crate::state::State;
 use crate::state::review::Signing;
 use crate::update::review;
@@ -28,13 +27,8 @@ pub struct Said {
 ///
 /// # Errors
 /// There is no cluster to ask, no answer in time, or the sign-off is refused or can't be kept.
-pub async fn run(
-    state: &mut State,
-    clock: &Clock,
-    args: &ReviewArgs,
-    journal: Result<Journal, String>,
-) -> Result<Said> {
-    let mut headless = Headless::connect(state, clock, journal);
+pub async fn run(state: &mut State, clock: &Clock, args: &ReviewArgs, kept: Kept) -> Result<Said> {
+    let mut headless = Headless::connect(state, clock, kept);
     let mut remarks = Vec::new();
     match headless.settle(state, args.timeout).await {
         Settled::NoCluster => return Err(eyre!("{}", state.derived.headline.text)),

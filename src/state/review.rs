@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use tui_textarea::TextArea;
 
-use crate::review::{Draft, Kind, Line, Review};
+use crate::review::{Asked, Draft, Kind, Line, Review};
 
 #[derive(Clone, Debug)]
 pub struct ReviewState {
@@ -16,6 +16,8 @@ pub struct ReviewState {
     pub begun: Timestamp,
     /// Questions that are answered, and how many there are.
     pub progress: (usize, usize),
+    /// The answers, while a feed has not had its say yet.
+    pub asked: Option<Box<Asked>>,
     /// None while its questions are under way.
     pub review: Option<Review>,
     pub draft: Draft,

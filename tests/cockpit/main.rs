@@ -25,6 +25,7 @@ mod redis_cluster;
 mod redis_server;
 mod remedies;
 mod reviews;
+mod runbooks;
 mod screens;
 mod signals;
 mod support;
