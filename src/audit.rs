@@ -108,7 +108,7 @@ fn examine(directory: &Path, checkpoints: &[PathBuf], key: Option<&str>) -> Resu
     Ok(Said { text, findings: !report.findings.is_empty() })
 }
 
-fn age(text: &str) -> Result<SignedDuration, String> {
+pub fn age(text: &str) -> Result<SignedDuration, String> {
     let known = [('m', 60), ('h', 3_600), ('d', 86_400)];
     let parsed = known.iter().find_map(|(unit, seconds)| {
         let n: i64 = text.strip_suffix(*unit)?.parse().ok()?;

@@ -16,6 +16,7 @@ Exit codes:
 
 Files:
   $XDG_CONFIG_HOME/midwatch/midwatch.toml       what can't be found out (midwatch config init)
+  $XDG_CONFIG_HOME/midwatch/runbooks/NAME.md    runbooks over the shipped ones
   $XDG_CONFIG_HOME/midwatch/themes/NAME.toml    themes over the built-in ones
   $XDG_CONFIG_HOME/midwatch/keymaps/NAME.toml   keymaps over the built-in ones";
 
@@ -106,6 +107,11 @@ pub enum Command {
         #[command(flatten)]
         play: Play,
     },
+    /// The morning review: what happened, what is not well, what differs since the last sign-off
+    ///
+    /// On a terminal it opens the cockpit's review, unless a format or a file is asked for.
+    /// Exit codes: 0 all pass, 1 findings, 2 something could not be checked.
+    Review(ReviewArgs),
     /// What can be reached, what may be done, what the terminal can do, and what to fix
     Doctor {
         /// Of a simulated cluster in this scenario
@@ -190,6 +196,57 @@ pub enum WalkFormat {
     Json,
 }
 
+#[derive(Clone, Debug, Args)]
+pub struct ReviewArgs {
+    /// Of a simulated cluster in this scenario
+    #[arg(long, value_name = "SCENARIO")]
+    pub demo: Option<String>,
+    /// text where there is no terminal
+    #[arg(long, value_enum)]
+    pub format: Option<crate::review::report::Format>,
+    /// Write it to this file, for the owner alone, instead of to standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How far to look back (90m, 12h, 7d), instead of to the last sign-off
+    #[arg(long, value_name = "AGE", value_parser = crate::audit::age)]
+    pub since: Option<jiff::SignedDuration>,
+    /// The week's list: objectives kept, trends, alert patterns, restore checks
+    #[arg(long, group = "period")]
+    pub weekly: bool,
+    /// The month's list, with drills
+    #[arg(long, group = "period")]
+    pub monthly: bool,
+    /// The quarter's list
+    #[arg(long, group = "period")]
+    pub quarterly: bool,
+    /// Sign it off; every finding that failed needs a note
+    #[arg(long)]
+    pub sign_off: bool,
+    /// What is said of a line: backups='the volume is being enlarged'
+    #[arg(long, value_name = "ID=TEXT", value_parser = note, requires = "sign_off")]
+    pub note: Vec<(String, String)>,
+    /// Why it is signed though something could not be checked
+    #[arg(long, value_name = "TEXT", requires = "sign_off")]
+    pub reason: Option<String>,
+    /// How long to wait for everything to answer
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    pub timeout: Duration,
+    #[command(flatten)]
+    pub play: Play,
+}
+
+impl ReviewArgs {
+    pub fn kind(&self) -> crate::review::Kind {
+        use crate::review::Kind;
+        match (self.weekly, self.monthly, self.quarterly) {
+            (true, ..) => Kind::Weekly,
+            (_, true, _) => Kind::Monthly,
+            (.., true) => Kind::Quarterly,
+            _ => Kind::Daily,
+        }
+    }
+}
+
 /// How the simulated cluster is played.
 #[derive(Clone, Debug, Args)]
 pub struct Play {
@@ -245,6 +302,17 @@ fn duration(text: &str) -> Result<Duration, String> {
         "m" => Ok(Duration::from_secs(n.saturating_mul(60))),
         _ => Err(wrong()),
     }
+}
+
+/// A note of a review: the line's id, and the text.
+fn note(text: &str) -> Result<(String, String), String> {
+    let lines = crate::review::lines::LINES;
+    let (id, note) = text.split_once('=').ok_or_else(|| format!("'{text}' is no ID=TEXT"))?;
+    if lines.iter().any(|l| l.id == id) {
+        return Ok((id.to_owned(), note.to_owned()));
+    }
+    let ids: Vec<&str> = lines.iter().map(|l| l.id).collect();
+    Err(format!("no line '{id}'; there are {}", ids.join(", ")))
 }
 
 fn speed(text: &str) -> Result<f64, String> {

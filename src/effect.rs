@@ -1,5 +1,6 @@
 //! Everything that we may ask of the world outside, as plain data.
 
+use jiff::SignedDuration;
 use std::time::Duration;
 
 use crate::model::Key;
@@ -8,6 +9,7 @@ use crate::model::ask::Ask;
 use crate::model::command::OutputLine;
 use crate::model::log::LogRequest;
 use crate::model::scope::Target;
+use crate::review::{SignOff, signoff};
 use crate::runbook::command::Invocation;
 use crate::runbook::document::{Expect, StepId};
 use crate::runbook::walk::What;
@@ -82,6 +84,17 @@ pub enum Effect {
     },
     /// Of the runbook that is being walked.
     Walk(WalkEffect),
+    /// Ask what a review needs beside what is known.
+    Review(ReviewWanted),
+    /// Keep what was signed.
+    SignOff {
+        id: u64,
+        signed: Box<SignOff>,
+    },
+    /// Write reports, by file name.
+    Report {
+        files: Vec<(String, String)>,
+    },
     /// Draw everything anew, whatever the terminal shows.
     Repaint,
 }
@@ -133,4 +146,14 @@ pub enum WalkEffect {
     Report {
         walk: String,
     },
+}
+
+/// Which review is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReviewWanted {
+    /// Numbers the reviews, so that an answer for an older one is dropped.
+    pub id: u64,
+    pub scope: signoff::Scope,
+    /// How far to look back; None: to the last sign-off.
+    pub since: Option<SignedDuration>,
 }

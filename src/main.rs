@@ -9,19 +9,19 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use color_eyre::eyre::{Context as _, Result, eyre};
-use jiff::Timestamp;
-use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, Walk, WalkFormat};
+use jiff::{SignedDuration, Timestamp};
+use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, ReviewArgs, Walk};
 use midwatch::config::{Config, init_text};
 use midwatch::effect::Wanted;
 use midwatch::journal::{self, Journal};
-use midwatch::model::{Clean, Health};
+use midwatch::model::Health;
 use midwatch::panels::PANELS;
-use midwatch::runbook::{library, listing, walk};
-use midwatch::runtime::{self, Kept, Settled};
+use midwatch::review::Kind;
+use midwatch::runtime::{self, First, Settled};
 use midwatch::sim;
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
-use midwatch::{doctor, report, setup, ui};
+use midwatch::{doctor, report, review_command, runbook_command, setup, ui};
 use stage::{Stage, prepare, simulate};
 
 /// Exit codes, as `--help` documents them.
@@ -93,11 +93,11 @@ fn open_private(directory: &std::path::Path, name: &str) -> std::io::Result<std:
 async fn run(cli: Cli) -> Result<u8> {
     let global = cli.global;
     match cli.command {
-        None => cockpit(&global, None, None).await,
+        None => cockpit(&global, None, Begin::Cockpit).await,
         Some(Command::Demo { list: true, .. }) => list_scenarios(),
         Some(Command::Demo { scenario, play, .. }) => {
             let stage = Stage::start(scenario.as_deref().unwrap_or("incident"), &play, None).await?;
-            cockpit(&global, Some(&stage), None).await
+            cockpit(&global, Some(&stage), Begin::Cockpit).await
         }
         Some(Command::Sim { scenario, kubeconfig_out, pods, play }) => {
             simulate(scenario.as_deref().unwrap_or("calm"), kubeconfig_out, pods, &play).await?;
@@ -110,6 +110,13 @@ async fn run(cli: Cli) -> Result<u8> {
             };
             let what = Shot { size, format, panel, timeout };
             snapshot(&global, stage.as_ref(), what).await
+        }
+        Some(Command::Review(args)) => {
+            let stage = match &args.demo {
+                Some(name) => Some(Stage::start(name, &args.play, None).await?),
+                None => None,
+            };
+            review(&global, stage.as_ref(), &args).await
         }
         Some(Command::Doctor { demo }) => {
             let play = Play { seed: 1, speed: 1.0 };
@@ -127,9 +134,13 @@ async fn run(cli: Cli) -> Result<u8> {
             Ok(if said.findings { FINDINGS } else { FINE })
         }
         Some(Command::Approve { plan, name }) => approve(&global, plan.as_deref(), name.as_deref()).await,
-        Some(Command::Walk(wanted)) if wanted.list => list_steps(&global, &wanted),
+        Some(Command::Walk(wanted)) if wanted.list => {
+            said(runbook_command::steps(&Config::load(global.config.as_deref())?, &wanted)?)
+        }
         Some(Command::Walk(wanted)) => walk_through(&global, wanted).await,
-        Some(Command::Runbooks { format }) => list_runbooks(&global, format),
+        Some(Command::Runbooks { format }) => {
+            said(runbook_command::list(&Config::load(global.config.as_deref())?, format)?)
+        }
         Some(Command::Config { action }) => configuration(&global, &action).await,
         Some(Command::Keys) => keys(&global),
         Some(Command::Completions { shell }) => {
@@ -147,14 +158,6 @@ fn journal(stage: Option<&Stage>, config: &Config) -> Result<Journal, String> {
         None => audit_directory(config).ok_or("there is no home directory for the audit log")?,
     };
     Journal::open(directory).map_err(|e| e.to_string())
-}
-
-/// Where walks are kept: what is practised on a simulated cluster goes with it.
-fn walks_directory(stage: Option<&Stage>) -> Option<PathBuf> {
-    match stage {
-        Some(stage) => Some(stage.directory.path().join("walks")),
-        None => walk::store::default_directory(),
-    }
 }
 
 /// Where the configuration has the audit log, else in the user's state directory, where there is a home.
@@ -187,7 +190,7 @@ fn left_behind(journal: &Result<Journal, String>) -> Vec<String> {
         .collect()
 }
 
-async fn cockpit(global: &Global, stage: Option<&Stage>, walk: Option<Opening>) -> Result<u8> {
+async fn cockpit(global: &Global, stage: Option<&Stage>, begin: Begin) -> Result<u8> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         eprintln!("midwatch: no terminal, so this is a snapshot; midwatch snapshot --help has its options");
         let what =
@@ -202,49 +205,31 @@ async fn cockpit(global: &Global, stage: Option<&Stage>, walk: Option<Opening>) 
     for text in left_behind(&journal) {
         state.notice(Health::Warning, text);
     }
-    let kept = Kept { journal, walks: walks_directory(stage) };
-    let first = walk.map(|w| midwatch::update::walk::open(&mut state, w.document, w.section, w.wanted));
-    runtime::run(state, clock, kept, first.unwrap_or_default())
-        .await
-        .wrap_err("could not use the terminal")?;
+    keep_apart(&mut state, stage);
+    let first = match begin {
+        Begin::Cockpit => First::Cockpit,
+        Begin::Review(kind, since) => First::Review(kind, since),
+        Begin::Walk(w) => {
+            First::Walk(midwatch::update::walk::open(&mut state, w.document, w.section, w.wanted))
+        }
+    };
+    runtime::run(state, clock, journal, first).await.wrap_err("could not use the terminal")?;
     Ok(FINE)
 }
 
-/// A runbook's steps as they are understood.
-fn list_steps(global: &Global, wanted: &Walk) -> Result<u8> {
-    let config = Config::load(global.config.as_deref())?;
-    let found = library::find(&config, wanted.doc.as_deref().unwrap_or_default())?;
-    let text = match wanted.format {
-        WalkFormat::Text => listing::text(&found.document),
-        WalkFormat::Json => listing::json(&found.document)?,
-    };
-    std::io::stdout().write_all(text.as_bytes()).wrap_err("could not write")?;
-    Ok(if found.document.problems.is_empty() { FINE } else { FINDINGS })
-}
-
-fn list_runbooks(global: &Global, format: WalkFormat) -> Result<u8> {
-    let config = Config::load(global.config.as_deref())?;
-    let (entries, troubles) = library::list(&config);
-    let walked = walk::store::default_directory().map(|d| walk::store::last_walked(&d)).unwrap_or_default();
-    let text = match format {
-        WalkFormat::Text => library::table(&entries, &walked, Timestamp::now()),
-        WalkFormat::Json => library::json(&entries, &walked, &troubles)?,
-    };
-    std::io::stdout().write_all(text.as_bytes()).wrap_err("could not write")?;
-    for trouble in &troubles {
-        eprintln!("midwatch: {}", Clean::new(trouble));
+/// Writes what a command has to say; its exit code.
+fn said(said: runbook_command::Said) -> Result<u8> {
+    std::io::stdout().write_all(said.text.as_bytes()).wrap_err("could not write")?;
+    for remark in &said.remarks {
+        eprintln!("midwatch: {remark}");
     }
-    Ok(if troubles.is_empty() { FINE } else { FINDINGS })
+    Ok(if said.findings { FINDINGS } else { FINE })
 }
 
 /// A walk through a runbook: on the screen, in lines, or only what is known of it.
 async fn walk_through(global: &Global, wanted: Walk) -> Result<u8> {
     if let Some(id) = &wanted.report {
-        let directory =
-            walk::store::default_directory().ok_or_else(|| eyre!("there is no home directory"))?;
-        let text = walk::report::of(&directory, id, wanted.format == WalkFormat::Json)?;
-        std::io::stdout().write_all(text.as_bytes()).wrap_err("could not write")?;
-        return Ok(FINE);
+        return said(runbook_command::report(id, wanted.format)?);
     }
     let document = wanted.doc.unwrap_or_default();
     let stage = match &wanted.demo {
@@ -260,7 +245,14 @@ async fn walk_through(global: &Global, wanted: Walk) -> Result<u8> {
     if wanted.plain || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return walk_in_lines(global, stage.as_ref(), open).await;
     }
-    cockpit(global, stage.as_ref(), Some(open)).await
+    cockpit(global, stage.as_ref(), Begin::Walk(open)).await
+}
+
+/// What the cockpit begins with.
+enum Begin {
+    Cockpit,
+    Walk(Opening),
+    Review(Kind, Option<SignedDuration>),
 }
 
 /// Which walk the cockpit begins with.
@@ -275,7 +267,7 @@ async fn walk_in_lines(global: &Global, stage: Option<&Stage>, open: Opening) ->
     let capabilities = capabilities::detect();
     let mut state = setup::state(&global, config, &capabilities, clock.now(), (80, 24));
     let journal = journal(stage, &state.settings.config);
-    let kept = Kept { journal, walks: walks_directory(stage) };
+    keep_apart(&mut state, stage);
     let first = midwatch::update::walk::open(&mut state, open.document, open.section, open.wanted);
     let (lines_in, lines) = tokio::sync::mpsc::channel(1);
     // A blocked read can't be taken back: it ends with the process.
@@ -286,7 +278,7 @@ async fn walk_in_lines(global: &Global, stage: Option<&Stage>, open: Opening) ->
             }
         }
     });
-    midwatch::plain::run(state, clock, kept, first, lines, std::io::stdout()).await?;
+    midwatch::plain::run(state, clock, journal, first, lines, std::io::stdout()).await?;
     Ok(FINE)
 }
 
@@ -356,6 +348,35 @@ fn list_scenarios() -> Result<u8> {
         writeln!(out, "{:<22} {}", scenario.name, scenario.title)?;
     }
     Ok(FINE)
+}
+
+async fn review(global: &Global, stage: Option<&Stage>, args: &ReviewArgs) -> Result<u8> {
+    let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+    if terminal && args.format.is_none() && args.output.is_none() && !args.sign_off {
+        return cockpit(global, stage, Begin::Review(args.kind(), args.since)).await;
+    }
+    let (global, config, clock) = prepare(global, stage)?;
+    let capabilities = capabilities::detect();
+    let mut state = setup::state(&global, config, &capabilities, clock.now(), (120, 40));
+    keep_apart(&mut state, stage);
+    let journal = journal(stage, &state.settings.config);
+    let said = review_command::run(&mut state, &clock, args, journal).await?;
+    for remark in &said.remarks {
+        eprintln!("midwatch: {}", midwatch::model::Clean::new(remark));
+    }
+    match &args.output {
+        Some(path) => review_command::write(path, &said.text)?,
+        None => std::io::stdout().write_all(said.text.as_bytes()).wrap_err("could not write")?,
+    }
+    Ok(said.code)
+}
+
+/// What is practised on a simulated cluster is no baseline of a real one, and no walk of it.
+fn keep_apart(state: &mut State, stage: Option<&Stage>) {
+    if let Some(stage) = stage {
+        state.settings.files.reviews = Some(stage.directory.path().join("reviews"));
+        state.settings.files.walks = Some(stage.directory.path().join("walks"));
+    }
 }
 
 async fn examine(global: &Global, stage: Option<&Stage>) -> Result<u8> {

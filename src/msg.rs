@@ -12,6 +12,7 @@ use crate::model::log::LogEvent;
 use crate::model::pod::PodDetail;
 use crate::model::scope::{ContextName, Scope};
 use crate::model::{Batch, Clean, Failure, Key};
+use crate::review::{Asked, SignOff};
 use crate::runbook::document::StepId;
 use crate::runbook::walk::Event;
 
@@ -94,6 +95,23 @@ pub enum Msg {
     },
     /// Of the runbook that is being walked.
     Walk(Box<WalkMsg>),
+    /// So many of a review's questions are answered.
+    Reviewing {
+        id: u64,
+        done: usize,
+        of: usize,
+    },
+    Reviewed {
+        id: u64,
+        asked: Box<Asked>,
+    },
+    /// What was kept, and in which file; or why it could not be.
+    SignedOff {
+        id: u64,
+        kept: Box<Result<(SignOff, String), Clean>>,
+    },
+    /// The files that were written.
+    Reported(Result<Vec<String>, Clean>),
     /// Continued after a suspension.
     Resumed,
     /// SIGTERM, SIGHUP, or the terminal is gone.

@@ -22,6 +22,8 @@ pub enum Layer {
     Log,
     /// The runbook that is being walked.
     Walk,
+    /// The review.
+    Review,
     /// A list to choose from: palette, contexts, namespaces.
     Choice,
     /// A line of text: filter, search.
@@ -29,8 +31,17 @@ pub enum Layer {
 }
 
 impl Layer {
-    pub const ALL: [Self; 8] =
-        [Self::Global, Self::List, Self::Chart, Self::Pod, Self::Log, Self::Walk, Self::Choice, Self::Text];
+    pub const ALL: [Self; 9] = [
+        Self::Global,
+        Self::List,
+        Self::Chart,
+        Self::Pod,
+        Self::Log,
+        Self::Walk,
+        Self::Review,
+        Self::Choice,
+        Self::Text,
+    ];
 
     /// The table in a keymap file.
     pub fn name(self) -> &'static str {
@@ -41,6 +52,7 @@ impl Layer {
             Self::Pod => "pod",
             Self::Log => "log",
             Self::Walk => "walk",
+            Self::Review => "review",
             Self::Choice => "choice",
             Self::Text => "text",
         }
@@ -85,6 +97,7 @@ commands! {
     SwitchService Global "switch-service" "switch service";
     NextTheme Global "next-theme" "next theme";
     Messages Global "messages" "messages so far";
+    Review Global "review" "the morning review: what happened, what differs, what is not well";
     Redraw Global "redraw" "redraw the screen";
     Suspend Global "suspend" "suspend to the shell";
     Actions Global "actions" "all actions, and why some can't be done now";
@@ -129,6 +142,14 @@ commands! {
     SearchSteps Walk "search-steps" "search in the steps";
     SetParameter Walk "set-parameter" "give the step's parameters other values";
     WalkReport Walk "walk-report" "write the walk's report; finish the walk where every step is settled";
+    ReviewNote Review "review-note" "note on the line";
+    ReviewReason Review "review-reason" "why it is signed though something could not be checked";
+    ReviewSignOff Review "review-sign-off" "sign the review off";
+    ReviewReport Review "review-report" "write the review as Markdown and HTML";
+    ReviewWalk Review "review-walk" "walk through the lines, one at a time";
+    ReviewNext Review "review-next" "next line of the walk";
+    ReviewPrevious Review "review-previous" "previous line of the walk";
+    ReviewKind Review "review-kind" "daily, weekly, monthly, quarterly review";
     Accept Choice "accept" "take this one";
     Cancel Choice "cancel" "close";
 }

@@ -1,12 +1,12 @@
 //! Performs effects: connects, starts the sources, reads logs, and reports back in messages.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::review::{self, Places};
 use super::walks::Walks;
 use crate::actions::gateway::{Gateway, Given};
 use crate::clock::Clock;
@@ -28,21 +28,6 @@ const RECONNECT: Duration = Duration::from_secs(10);
 /// Keys that were on their way when a plan came onto the screen were not meant for it.
 const READING_TIME: Duration = Duration::from_millis(400);
 
-/// Where what was done is kept.
-pub struct Kept {
-    /// The audit log, or why there is none: then nothing can be done.
-    pub journal: Result<Journal, String>,
-    /// Where walks are kept; none without a home.
-    pub walks: Option<PathBuf>,
-}
-
-impl Kept {
-    /// Nothing is kept, and nothing can be done.
-    pub fn nowhere(why: &str) -> Self {
-        Self { journal: Err(why.to_owned()), walks: None }
-    }
-}
-
 pub struct Engine {
     messages: mpsc::Sender<Msg>,
     config: Arc<Config>,
@@ -54,23 +39,28 @@ pub struct Engine {
     log: CancellationToken,
     gateway: Gateway,
     walks: Arc<Walks>,
+    places: Places,
+    /// Where reports are written.
+    reports: std::path::PathBuf,
 }
 
 impl Engine {
+    /// `journal` is the audit log, or why there is none: then nothing can be done.
     pub fn new(
         messages: mpsc::Sender<Msg>,
         settings: &Settings,
         clock: Clock,
         window: Duration,
-        kept: Kept,
+        journal: Result<Journal, String>,
     ) -> Self {
-        let Kept { journal, walks } = kept;
         let config = settings.config.clone();
+        let audit = journal.as_ref().map(|j| j.directory().to_owned()).map_err(Clone::clone);
+        let places = Places { sign_offs: settings.files.reviews.clone(), audit };
         let gateway =
             Gateway::new(config.clone(), settings.read_only, clock.clone(), journal, messages.clone());
         let session = watch::Sender::new(None);
         let walks = Walks::start(
-            walks,
+            settings.files.walks.clone(),
             config.clone(),
             clock.clone(),
             messages.clone(),
@@ -81,6 +71,8 @@ impl Engine {
             gateway,
             walks: Arc::new(walks),
             session,
+            places,
+            reports: settings.files.reports.clone(),
             messages,
             config,
             clock,
@@ -145,6 +137,31 @@ impl Engine {
                 if let Some(session) = self.session.borrow().clone() {
                     tokio::spawn(async move { gateway.cancel(&session, &plan, why).await });
                 }
+            }
+            Effect::Review(wanted) => {
+                let (config, places) = (self.config.clone(), self.places.clone());
+                let (now, out) = (self.clock.now(), self.messages.clone());
+                self.ask(move |session| async move {
+                    let id = wanted.id;
+                    let asked = review::ask(session, config, places, wanted, now, out).await;
+                    Some(Msg::Reviewed { id, asked: Box::new(asked) })
+                });
+            }
+            Effect::SignOff { id, signed } => {
+                let (session, messages) = (self.session.borrow().clone(), self.messages.clone());
+                let directory = self.places.sign_offs.clone();
+                // It is kept though the scope be left.
+                tokio::spawn(async move {
+                    let kept = Box::new(review::sign(session, directory, *signed).await);
+                    drop(messages.send(Msg::SignedOff { id, kept }).await);
+                });
+            }
+            Effect::Report { files } => {
+                let (messages, directory) = (self.messages.clone(), self.reports.clone());
+                tokio::task::spawn_blocking(move || {
+                    let written = review::write(&directory, &files);
+                    drop(messages.blocking_send(Msg::Reported(written)));
+                });
             }
             // The loop's own.
             Effect::Quit | Effect::Suspend | Effect::Repaint => {}

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use super::{Engine, window};
 use crate::clock::Clock;
 use crate::effect::Effect;
+use crate::journal::Journal;
 use crate::model::FeedId;
 use crate::msg::Msg;
 use crate::sources::SOURCES;
@@ -26,42 +27,74 @@ pub enum Settled {
 
 /// Feeds the state until everything has answered, at most for `timeout`.
 pub async fn settle(state: &mut State, clock: &Clock, timeout: Duration) -> Settled {
-    let (messages_in, mut messages) = mpsc::channel::<Msg>(256);
-    let mut engine = Engine::new(
-        messages_in,
-        &state.settings,
-        clock.clone(),
-        window(state),
-        super::Kept::nowhere("a snapshot does nothing"),
-    );
-    engine.perform(Effect::Connect { epoch: state.epoch, target: state.target.clone() });
-    let deadline = tokio::time::Instant::now() + timeout;
-    loop {
-        match tokio::time::timeout_at(deadline, messages.recv()).await {
-            Ok(Some(msg)) => {
-                for effect in update(state, msg) {
-                    engine.perform(effect);
-                }
-            }
-            Ok(None) | Err(_) => break,
-        }
-        if matches!(state.connection, Connection::Failed(_)) || waiting(state).is_empty() {
-            break;
+    Headless::connect(state, clock, Err("a snapshot does nothing".into())).settle(state, timeout).await
+}
+
+/// The engine, and what comes from it.
+pub struct Headless {
+    engine: Engine,
+    messages: mpsc::Receiver<Msg>,
+    clock: Clock,
+}
+
+impl Headless {
+    pub fn connect(state: &State, clock: &Clock, journal: Result<Journal, String>) -> Self {
+        let (messages_in, messages) = mpsc::channel::<Msg>(256);
+        let mut engine = Engine::new(messages_in, &state.settings, clock.clone(), window(state), journal);
+        engine.perform(Effect::Connect { epoch: state.epoch, target: state.target.clone() });
+        Self { engine, messages, clock: clock.clone() }
+    }
+
+    /// Feeds the state until everything has answered, at most for `timeout`.
+    pub async fn settle(&mut self, state: &mut State, timeout: Duration) -> Settled {
+        let failed = |state: &State| matches!(state.connection, Connection::Failed(_));
+        self.take_until(state, timeout, |state| failed(state) || waiting(state).is_empty()).await;
+        update(state, Msg::Tick(self.clock.now()));
+        state.dirty.pods = true;
+        state.settle();
+        let waiting = waiting(state);
+        match &state.connection {
+            Connection::Failed(_) => Settled::NoCluster,
+            _ if waiting.is_empty() => Settled::Complete,
+            _ => Settled::Waiting(waiting),
         }
     }
-    update(state, Msg::Tick(clock.now()));
-    state.dirty.pods = true;
-    state.settle();
-    let waiting = waiting(state);
-    match &state.connection {
-        Connection::Failed(_) => Settled::NoCluster,
-        _ if waiting.is_empty() => Settled::Complete,
-        _ => Settled::Waiting(waiting),
+
+    /// Performs the effects, and takes messages until it is `done`; false: time was up before.
+    pub async fn perform(
+        &mut self,
+        state: &mut State,
+        effects: Vec<Effect>,
+        timeout: Duration,
+        done: impl Fn(&State) -> bool,
+    ) -> bool {
+        effects.into_iter().for_each(|effect| self.engine.perform(effect));
+        self.take_until(state, timeout, done).await
+    }
+
+    async fn take_until(
+        &mut self,
+        state: &mut State,
+        timeout: Duration,
+        done: impl Fn(&State) -> bool,
+    ) -> bool {
+        let deadline = tokio::time::Instant::now() + timeout;
+        while let Ok(Some(msg)) = tokio::time::timeout_at(deadline, self.messages.recv()).await {
+            // Ages are counted from now, however long the questions take.
+            update(state, Msg::Tick(self.clock.now()));
+            for effect in update(state, msg) {
+                self.engine.perform(effect);
+            }
+            if done(state) {
+                return true;
+            }
+        }
+        false
     }
 }
 
 /// Feeds that have neither answered nor failed.
-fn waiting(state: &State) -> Vec<FeedId> {
+pub(super) fn waiting(state: &State) -> Vec<FeedId> {
     SOURCES
         .iter()
         .flat_map(|source| source.feeds())

@@ -13,6 +13,7 @@ pub mod probes;
 pub mod prometheus;
 pub mod records;
 pub mod session;
+pub mod silences;
 #[cfg(test)]
 pub mod testing;
 

@@ -16,6 +16,13 @@ const KEEP: SignedDuration = SignedDuration::from_hours(25);
 
 /// All marks of the last day, oldest first.
 pub fn derive(state: &State) -> Vec<Mark> {
+    let mut marks = marks(state);
+    marks.retain(|m| state.now.duration_since(m.at) < KEEP);
+    marks
+}
+
+/// All marks that are known, oldest first: of rollouts as far back as their revisions are kept.
+pub fn marks(state: &State) -> Vec<Mark> {
     let mut marks = of_revisions(state);
     marks.extend(of_events(state));
     for seen in &state.known.observed_marks {
@@ -29,7 +36,6 @@ pub fn derive(state: &State) -> Vec<Mark> {
             marks.push(seen.clone());
         }
     }
-    marks.retain(|m| state.now.duration_since(m.at) < KEEP);
     marks.sort();
     marks
 }

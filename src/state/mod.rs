@@ -12,11 +12,13 @@ pub mod measures;
 pub mod output;
 pub mod pods;
 pub mod probed;
+pub mod review;
 pub mod view;
 pub mod walk;
 pub mod words;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -43,6 +45,18 @@ pub struct Settings {
     pub runbooks: Arc<[crate::runbook::library::Entry]>,
     pub ascii: bool,
     pub read_only: bool,
+    pub files: Files,
+}
+
+/// Where what is kept and what is written down belongs.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// The sign-offs of reviews; None: there is no home directory.
+    pub reviews: Option<PathBuf>,
+    /// Walks through runbooks; None: there is no home directory.
+    pub walks: Option<PathBuf>,
+    /// Reports, where none is named.
+    pub reports: PathBuf,
 }
 
 /// What stands between us and the cluster.
@@ -92,6 +106,10 @@ pub struct State {
     pub operations: Vec<actions::Operation>,
     /// Numbers the dialogs, so that an answer for an older one is dropped.
     pub dialogs: u64,
+    /// The review that is held, and what was written of it.
+    pub review: Option<Box<review::ReviewState>>,
+    /// Numbers the reviews.
+    pub reviews: u64,
     /// Columns and rows.
     pub size: (u16, u16),
     /// The runbook that is being walked.
@@ -119,6 +137,8 @@ impl State {
             notices: VecDeque::new(),
             operations: Vec::new(),
             dialogs: 0,
+            review: None,
+            reviews: 0,
             size,
             walk: None,
         };
@@ -160,12 +180,13 @@ impl State {
         match &self.view.overlay {
             Some(Overlay::Text(_)) => return vec![Layer::Text],
             Some(Overlay::Choice(_)) => return vec![Layer::Choice],
-            Some(Overlay::Dialog(_)) => return Vec::new(),
+            Some(Overlay::Dialog(_) | Overlay::ReviewNote(_) | Overlay::SignOff) => return Vec::new(),
             Some(Overlay::Help { .. } | Overlay::Quit | Overlay::Stop { .. }) | None => {}
         }
         let mut layers = match self.view.pages.last() {
             Some(Page::Log(_)) => vec![Layer::Log, Layer::List],
             Some(Page::Pod(_)) => vec![Layer::Pod, Layer::List],
+            Some(Page::Review) => vec![Layer::Review, Layer::List],
             Some(Page::Messages { .. } | Page::Operations { .. } | Page::Output { .. }) => vec![Layer::List],
             Some(Page::Walk) => vec![Layer::Walk, Layer::List],
             Some(Page::Panel(panel)) => crate::panels::PANELS[*panel].layers().to_vec(),

@@ -8,6 +8,7 @@ use tui_textarea::TextArea;
 use super::State;
 use super::actions::Dialog;
 use super::log::LogPage;
+use super::review::ReviewNote;
 use crate::input::{Chord, Command};
 use crate::model::action::{ActionId, Request, Subject};
 use crate::model::filter::Filter;
@@ -55,6 +56,8 @@ pub enum Page {
     Messages {
         scroll: usize,
     },
+    /// The review that is held.
+    Review,
     /// What was confirmed in this session.
     Operations {
         scroll: usize,
@@ -95,6 +98,10 @@ pub enum Overlay {
     Choice(Box<Choice>),
     Dialog(Box<Dialog>),
     Text(Box<TextEntry>),
+    /// What is said of a line of the review.
+    ReviewNote(Box<ReviewNote>),
+    /// Signing a review is asked once.
+    SignOff,
 }
 
 /// A list to choose from, narrowed by typing.

@@ -101,13 +101,16 @@ impl Chart<'_> {
     fn times(&self, paint: &mut Paint<'_>, area: Rect, plot: Rect) {
         let y = area.height - 1;
         let row = Rect { x: plot.x, width: plot.width, ..area };
-        paint.text(row, y, &human::hm(self.from), Role::Dim);
+        // Over days the time of day says nothing.
+        let is_long = self.span_s() > 36.0 * 3600.0;
+        let said = |t: Timestamp| if is_long { t.strftime("%m-%d").to_string() } else { human::hm(t) };
+        paint.text(row, y, &said(self.from), Role::Dim);
         if plot.width >= 30 {
             let middle = self.from + self.to.duration_since(self.from) / 2;
             let at = Rect { x: row.x + row.width / 2 - 2, width: row.width / 2, ..row };
-            paint.text(at, y, &human::hm(middle), Role::Dim);
+            paint.text(at, y, &said(middle), Role::Dim);
         }
-        let now = Line::from(paint.span(human::hm(self.to), Role::Dim));
+        let now = Line::from(paint.span(said(self.to), Role::Dim));
         paint.right(row, y, now, 0);
     }
 

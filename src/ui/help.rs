@@ -25,6 +25,7 @@ pub fn lines(keymap: &Keymap, layers: &[Layer]) -> Vec<(String, String)> {
             Layer::List => "rows",
             Layer::Chart => "charts",
             Layer::Pod => "this pod",
+            Layer::Review => "Review",
             Layer::Log => "this log",
             Layer::Walk => "this walk",
             Layer::Choice => "choosing",

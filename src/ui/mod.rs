@@ -10,6 +10,7 @@ pub mod output;
 pub mod overlay;
 pub mod page;
 pub mod paint;
+pub mod review;
 pub mod strips;
 pub mod theme;
 pub mod walk;

@@ -28,6 +28,11 @@ pub fn draw(paint: &mut Paint<'_>, area: Rect) -> Option<Position> {
         Overlay::Choice(choice) => choose(paint, area, choice),
         Overlay::Dialog(dialog) => super::dialog::draw(paint, area, dialog),
         Overlay::Text(entry) => text(paint, area, entry),
+        Overlay::ReviewNote(note) => super::review::note(paint, area, note),
+        Overlay::SignOff => {
+            super::review::sign_off(paint, area);
+            None
+        }
     }
 }
 

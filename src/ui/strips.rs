@@ -225,6 +225,7 @@ fn shown(state: &State) -> Vec<(Vec<Command>, &'static str)> {
         Some(Page::Output { .. }) => {
             vec![(vec![C::Back], "back"), (vec![C::Stop], "stop it"), (vec![C::Output], "older output")]
         }
+        Some(Page::Review) => super::review::hints(state),
         Some(Page::Messages { .. }) => vec![(vec![C::Back], "back")],
         Some(Page::Panel(_)) => vec![(vec![C::Back], "back")],
         None => vec![(vec![C::FocusNext], "next panel"), (vec![C::Open], "zoom")],

@@ -1,6 +1,6 @@
 //! What each command does to the view.
 
-use super::{ask, choices, dialog, logs, output, walk};
+use super::{ask, choices, dialog, logs, output, review, walk};
 use crate::effect::Effect;
 use crate::input::Command;
 use crate::model::{Health, Key};
@@ -33,6 +33,7 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         C::Focus6 => return focus(state, 5),
         C::Open => return open(state),
         C::Back => return back(state),
+        C::Refresh if matches!(state.view.pages.last(), Some(Page::Review)) => return review::again(state),
         C::Refresh => {
             state.view.refresh = state.view.refresh.wrapping_add(1);
             state.notice(Health::Progress, "asking for everything now");
@@ -68,6 +69,15 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         C::Operations => state.view.pages.push(Page::Operations { scroll: 0 }),
         C::Output => output::open(state),
         C::Stop => output::ask_to_stop(state),
+        C::Review => return review::open(state),
+        C::ReviewNote
+        | C::ReviewReason
+        | C::ReviewSignOff
+        | C::ReviewReport
+        | C::ReviewWalk
+        | C::ReviewNext
+        | C::ReviewPrevious
+        | C::ReviewKind => return review::run(state, command),
         C::Messages => state.view.pages.push(Page::Messages { scroll: 0 }),
         C::Redraw => return vec![Effect::Repaint],
         C::Suspend => return vec![Effect::Suspend],
@@ -137,6 +147,7 @@ fn open(state: &mut State) -> Vec<Effect> {
                 return open_pod(state, &key);
             }
         }
+        Some(Page::Review) => review::enter(state),
         Some(_) => {}
     }
     Vec::new()
@@ -160,6 +171,9 @@ pub fn open_pod(state: &mut State, key: &Key) -> Vec<Effect> {
 
 fn back(state: &mut State) -> Vec<Effect> {
     if state.view.overlay.take().is_some() {
+        return Vec::new();
+    }
+    if matches!(state.view.pages.last(), Some(Page::Review)) && review::leave_walk(state) {
         return Vec::new();
     }
     let panel = state.view.active_panel();
@@ -192,7 +206,7 @@ fn next_theme(state: &mut State) {
 }
 
 #[derive(Clone, Copy)]
-enum Step {
+pub enum Step {
     Up(usize),
     Down(usize),
     Top,
@@ -201,7 +215,7 @@ enum Step {
 
 impl Step {
     /// From `at` among `len`.
-    fn to(self, at: usize, len: usize) -> usize {
+    pub fn to(self, at: usize, len: usize) -> usize {
         let last = len.saturating_sub(1);
         match self {
             Self::Up(n) => at.saturating_sub(n),
@@ -243,6 +257,7 @@ fn scroll(state: &mut State, step: Step) {
             log.scroll = last - step.to(last.saturating_sub(log.scroll), log.lines.len());
         }
         Some(Page::Pod(page)) => page.scroll = step.to(page.scroll, 60),
+        Some(Page::Review) => super::review::scroll(state, step),
         Some(Page::Messages { scroll }) => *scroll = step.to(*scroll, notices),
         Some(Page::Operations { scroll }) => *scroll = step.to(*scroll, operations),
         Some(Page::Output { scroll, .. }) => {

@@ -5,6 +5,7 @@ mod commands;
 mod dialog;
 mod logs;
 mod output;
+pub mod review;
 pub mod walk;
 
 use crate::effect::Effect;
@@ -71,6 +72,10 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Walk(msg) => return walk::arrived(state, *msg),
         Msg::Operation { id, progress } => return dialog::progress(state, &id, progress),
         Msg::Output { id, lines, is_all } => output::arrived(state, &id, lines, is_all),
+        Msg::Reviewing { id, done, of } => review::progress(state, id, done, of),
+        Msg::Reviewed { id, asked } => review::arrived(state, id, &asked),
+        Msg::SignedOff { id, kept } => review::signed(state, id, *kept),
+        Msg::Reported(written) => review::reported(state, written),
         Msg::Resumed => return vec![Effect::Repaint],
         Msg::Terminate => return vec![Effect::Quit],
         // Of a scope that was left: nothing of it may stay on the screen.
@@ -106,6 +111,11 @@ fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
             if entry.purpose == TextPurpose::Walk && chord == Chord::plain(Code::Tab) =>
         {
             walk::next_offer(state);
+            return Vec::new();
+        }
+        Some(Overlay::SignOff) => return review::sign_answer(state, chord),
+        Some(Overlay::ReviewNote(_)) => {
+            review::note_key(state, chord);
             return Vec::new();
         }
         Some(Overlay::Help { .. }) if chord == Chord::plain(Code::Esc) => {
@@ -195,6 +205,17 @@ fn field_key(code: Code) -> tui_textarea::Key {
     }
 }
 
+/// The same for a text of several lines, where the cursor goes up and down.
+fn multi_line_input(chord: Chord) -> tui_textarea::Input {
+    let mut input = field_input(chord);
+    match chord.code {
+        Code::Up => input.key = tui_textarea::Key::Up,
+        Code::Down => input.key = tui_textarea::Key::Down,
+        _ => {}
+    }
+    input
+}
+
 /// A paste goes into a field that is open, as one clean line, and nowhere else.
 fn paste(state: &mut State, text: &str) {
     let line = Clean::new(text.lines().next().unwrap_or_default());
@@ -205,6 +226,10 @@ fn paste(state: &mut State, text: &str) {
         Some(Overlay::Choice(choice)) => {
             choice.query.insert_str(line.as_str());
             choices::narrow(choice);
+        }
+        Some(Overlay::ReviewNote(open)) => {
+            review::note_paste(open, text);
+            return;
         }
         // An answer may be pasted; a confirmation may not.
         Some(Overlay::Dialog(dialog)) => {
@@ -262,6 +287,7 @@ fn enter(state: &mut State, target: crate::model::scope::Target) -> Vec<Effect> 
     state.answers = Default::default();
     state.connection = Connection::Opening;
     state.entered = state.now;
+    state.review = None;
     state.view.pages.clear();
     state.view.overlay = None;
     state.view.lists.clear();

@@ -6,6 +6,7 @@ mod convention;
 #[cfg(test)]
 mod fake;
 mod promql;
+pub mod review;
 mod round;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,54 @@
+//! This period against the one before it: latency that creeps is never a page, and traffic that
+//! grows eats the room that is left.
+
+use super::Look;
+use crate::model::signal::SignalId;
+use crate::model::{Health, Outcome};
+use crate::review::asked::Question;
+use crate::review::line::{Seen, detail};
+use crate::ui::human;
+
+/// A fifth slower than in the period before is worth a look.
+const SLOWER: f64 = 0.20;
+/// Traffic that moves by half in one period is another service than the one that was planned for.
+const MOVED: f64 = 0.50;
+
+pub fn latency(look: &Look<'_>) -> Result<Seen, String> {
+    against(look, SignalId::LatencyP95, |change| change > SLOWER, "not 20 % slower")
+}
+
+pub fn traffic(look: &Look<'_>) -> Result<Seen, String> {
+    against(look, SignalId::RequestRate, |change| change.abs() > MOVED, "within ±50 %")
+}
+
+fn against(look: &Look<'_>, id: SignalId, bad: fn(f64) -> bool, limit: &str) -> Result<Seen, String> {
+    let said = |v: f64| human::value(v, id.unit());
+    let now = match look.asked.number(Question::Whole(id)) {
+        Ok(now) => now,
+        Err(why) => return Ok(Seen::could_not(&why).drawn(look.course(id))),
+    };
+    let before = match look.asked.number(Question::Before(id)) {
+        Ok(before) if before > 0.0 => before,
+        Ok(_) => {
+            return Ok(Seen::could_not("nothing was measured in the period before").drawn(look.course(id)));
+        }
+        Err(why) => {
+            let why = format!("{} now; the period before: {why}", said(now));
+            return Ok(Seen::could_not(&why).drawn(look.course(id)));
+        }
+    };
+    let change = now / before - 1.0;
+    let judged = if bad(change) { Outcome::Warning } else { Outcome::Pass };
+    let moved = match (change * 100.0).round() {
+        0.0 => "the same".to_owned(),
+        percent if percent < 0.0 => format!("−{} %", -percent),
+        percent => format!("+{percent} %"),
+    };
+    let measured = format!("{}, {moved} against the period before ({})", said(now), said(before));
+    let details = vec![
+        detail(Health::NotConfigured, format!("this period {}", said(now))),
+        detail(Health::NotConfigured, format!("the one before {}", said(before))),
+    ];
+    let seen = Seen::new(judged, measured, limit).valued(change, moved, 0.1);
+    Ok(seen.detailed(details).drawn(look.course(id)))
+}
