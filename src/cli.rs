@@ -16,6 +16,7 @@ Exit codes:
 
 Files:
   $XDG_CONFIG_HOME/midwatch/midwatch.toml       what can't be found out (midwatch config init)
+  $XDG_CONFIG_HOME/midwatch/runbooks/NAME.md    runbooks over the shipped ones
   $XDG_CONFIG_HOME/midwatch/themes/NAME.toml    themes over the built-in ones
   $XDG_CONFIG_HOME/midwatch/keymaps/NAME.toml   keymaps over the built-in ones";
 

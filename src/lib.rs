@@ -53,6 +53,7 @@ pub mod report;
 pub mod review;
 pub mod review_command;
 pub mod runbook;
+pub mod runbook_command;
 pub mod runtime;
 pub mod setup;
 pub mod sim;

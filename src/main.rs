@@ -10,19 +10,19 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 use color_eyre::eyre::{Context as _, Result, eyre};
 use jiff::Timestamp;
-use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, ReviewArgs, Walk, WalkFormat};
+use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, ReviewArgs, Walk};
 use midwatch::config::{Config, init_text};
 use midwatch::effect::{Effect, Wanted};
 use midwatch::journal::{self, Journal};
 use midwatch::model::{Clean, Health};
 use midwatch::panels::PANELS;
 use midwatch::review::store as review_store;
-use midwatch::runbook::{library, listing, walk};
+use midwatch::runbook::walk;
 use midwatch::runtime::{self, Kept, Settled};
 use midwatch::sim;
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
-use midwatch::{doctor, report, review_command, setup, ui};
+use midwatch::{doctor, report, review_command, runbook_command, setup, ui};
 use stage::{Stage, prepare, simulate};
 
 /// Exit codes, as `--help` documents them.
@@ -135,9 +135,13 @@ async fn run(cli: Cli) -> Result<u8> {
             Ok(if said.findings { FINDINGS } else { FINE })
         }
         Some(Command::Approve { plan, name }) => approve(&global, plan.as_deref(), name.as_deref()).await,
-        Some(Command::Walk(wanted)) if wanted.list => list_steps(&global, &wanted),
+        Some(Command::Walk(wanted)) if wanted.list => {
+            said(runbook_command::steps(&Config::load(global.config.as_deref())?, &wanted)?)
+        }
         Some(Command::Walk(wanted)) => walk_through(&global, wanted).await,
-        Some(Command::Runbooks { format }) => list_runbooks(&global, format),
+        Some(Command::Runbooks { format }) => {
+            said(runbook_command::list(&Config::load(global.config.as_deref())?, format)?)
+        }
         Some(Command::Config { action }) => configuration(&global, &action).await,
         Some(Command::Keys) => keys(&global),
         Some(Command::Completions { shell }) => {
@@ -230,41 +234,19 @@ async fn cockpit(
     Ok(FINE)
 }
 
-/// A runbook's steps as they are understood.
-fn list_steps(global: &Global, wanted: &Walk) -> Result<u8> {
-    let config = Config::load(global.config.as_deref())?;
-    let found = library::find(&config, wanted.doc.as_deref().unwrap_or_default())?;
-    let text = match wanted.format {
-        WalkFormat::Text => listing::text(&found.document),
-        WalkFormat::Json => listing::json(&found.document)?,
-    };
-    std::io::stdout().write_all(text.as_bytes()).wrap_err("could not write")?;
-    Ok(if found.document.problems.is_empty() { FINE } else { FINDINGS })
-}
-
-fn list_runbooks(global: &Global, format: WalkFormat) -> Result<u8> {
-    let config = Config::load(global.config.as_deref())?;
-    let (entries, troubles) = library::list(&config);
-    let walked = walk::store::default_directory().map(|d| walk::store::last_walked(&d)).unwrap_or_default();
-    let text = match format {
-        WalkFormat::Text => library::table(&entries, &walked, Timestamp::now()),
-        WalkFormat::Json => library::json(&entries, &walked, &troubles)?,
-    };
-    std::io::stdout().write_all(text.as_bytes()).wrap_err("could not write")?;
-    for trouble in &troubles {
-        eprintln!("midwatch: {}", Clean::new(trouble));
+/// Writes what a command has to say; its exit code.
+fn said(said: runbook_command::Said) -> Result<u8> {
+    std::io::stdout().write_all(said.text.as_bytes()).wrap_err("could not write")?;
+    for remark in &said.remarks {
+        eprintln!("midwatch: {remark}");
     }
-    Ok(if troubles.is_empty() { FINE } else { FINDINGS })
+    Ok(if said.findings { FINDINGS } else { FINE })
 }
 
 /// A walk through a runbook: on the screen, in lines, or only what is known of it.
 async fn walk_through(global: &Global, wanted: Walk) -> Result<u8> {
     if let Some(id) = &wanted.report {
-        let directory =
-            walk::store::default_directory().ok_or_else(|| eyre!("there is no home directory"))?;
-        let text = walk::report::of(&directory, id, wanted.format == WalkFormat::Json)?;
-        std::io::stdout().write_all(text.as_bytes()).wrap_err("could not write")?;
-        return Ok(FINE);
+        return said(runbook_command::report(id, wanted.format)?);
     }
     let document = wanted.doc.unwrap_or_default();
     let stage = match &wanted.demo {

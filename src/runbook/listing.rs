@@ -51,7 +51,6 @@ struct ListedCommand<'a> {
     text: &'a str,
     line: usize,
     risk: &'static str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     parameters: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     native: Option<String>,

@@ -88,10 +88,8 @@ fn joined(lines: &[Line<'_>]) -> String {
 fn shell(lines: &[Line<'_>], whole: bool, split: &mut Split) {
     let text = joined(lines);
     let script = lex(&text);
-    let number = |at: usize| {
-        let index = text.get(..at).unwrap_or_default().matches('\n').count();
-        lines.get(index).map_or(1, |l| l.number)
-    };
+    let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    let number = |at: usize| lines.get(ends.partition_point(|end| *end < at)).map_or(1, |l| l.number);
     if let Some((at, what)) = script.open {
         let before = text.get(..at).unwrap_or_default();
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;

@@ -219,6 +219,20 @@ fn activity(c: &Container) -> (i64, i64) {
     ((pool * 0.62).round() as i64, (pool * 0.38).round() as i64)
 }
 
+/// What the oldest of the active connections do.
+fn longest(active: i64) -> Table {
+    let row = |n: i64| {
+        let age = format!("00:00:00.{:06}", 480_000 / (n + 1));
+        let query = "SELECT * FROM orders WHERE customer_id = $1 ORDER BY created".to_owned();
+        vec![(2_400 + n * 7).to_string(), age, "active".to_owned(), query]
+    };
+    Table {
+        columns: vec!["pid", "age", "state", "query"],
+        rows: (0..active.min(10)).map(row).collect(),
+        right: false,
+    }
+}
+
 fn answer(c: &Container, database: &str, statement: &str) -> Result<Table, String> {
     let asked = plain(statement);
     let (active, idle) = activity(c);
@@ -230,6 +244,9 @@ fn answer(c: &Container, database: &str, statement: &str) -> Result<Table, Strin
     let now = || c.api.clock.now().strftime("%Y-%m-%d %H:%M:%S%.6f+00").to_string();
     if asked.starts_with("select state,count(*) from pg_stat_activity group by") {
         return Ok(by_state(vec![("active", active), ("idle", idle)]));
+    }
+    if asked.starts_with("select pid,") && asked.contains(" from pg_stat_activity") {
+        return Ok(longest(active));
     }
     if let Some(rest) = asked.strip_prefix("select count(*) from pg_stat_activity") {
         return Ok(Table::one(
