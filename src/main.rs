@@ -14,7 +14,7 @@ use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, ReviewArgs
 use midwatch::config::{Config, init_text};
 use midwatch::effect::{Effect, Wanted};
 use midwatch::journal::{self, Journal};
-use midwatch::model::{Clean, Health};
+use midwatch::model::Health;
 use midwatch::panels::PANELS;
 use midwatch::review::store as review_store;
 use midwatch::runbook::walk;
