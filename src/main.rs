@@ -14,7 +14,7 @@ use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, ReviewArgs
 use midwatch::config::{Config, init_text};
 use midwatch::effect::{Effect, Wanted};
 use midwatch::journal::{self, Journal};
-use midwatch::model::{Clean, Health};
+use midwatch::model::Health;
 use midwatch::panels::PANELS;
 use midwatch::review::store as review_store;
 use midwatch::runbook::walk;
@@ -373,15 +373,7 @@ async fn review(global: &Global, stage: Option<&Stage>, args: &ReviewArgs) -> Re
     let capabilities = capabilities::detect();
     let mut state = setup::state(&global, config, &capabilities, clock.now(), (120, 40));
     let kept = kept(stage, &state.settings.config);
-    let said = review_command::run(&mut state, &clock, args, kept).await?;
-    for remark in &said.remarks {
-        eprintln!("midwatch: {}", Clean::new(remark));
-    }
-    match &args.output {
-        Some(path) => review_command::write(path, &said.text)?,
-        None => std::io::stdout().write_all(said.text.as_bytes()).wrap_err("could not write")?,
-    }
-    Ok(said.code)
+    review_command::run(&mut state, &clock, args, kept).await
 }
 
 async fn examine(global: &Global, stage: Option<&Stage>) -> Result<u8> {

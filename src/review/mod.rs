@@ -114,7 +114,7 @@ impl Review {
     pub fn since_words(&self) -> String {
         let since = self.since.strftime("%Y-%m-%d %H:%MZ");
         match &self.baseline {
-            Some(b) if b.at == self.since => format!("since {since} (signed off by {})", b.signer()),
+            Some(b) if b.reviewed == self.since => format!("since {since} (signed off by {})", b.signer()),
             Some(b) => {
                 format!("since {since} (last signed off {} by {})", b.at.strftime("%m-%d %H:%MZ"), b.signer())
             }

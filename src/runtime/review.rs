@@ -59,11 +59,12 @@ pub async fn ask(
     let session = connected.ok().and_then(Result::ok).and_then(|s| s.clone());
     let scope = scope(session.as_deref(), &config, wanted.kind);
     let (baseline, complaints) = baseline(&places, &scope).await;
-    let last = baseline.as_ref().map(|b| now.duration_since(b.at));
+    let last = baseline.as_ref().map(|b| now.duration_since(b.reviewed));
     let back = wanted.since.or(last).unwrap_or(wanted.kind.window()).clamp(LEAST, wanted.kind.longest());
     // A sign-off is met to the instant, so that the title can name it.
-    let exact = baseline.as_ref().filter(|b| wanted.since.is_none() && now.duration_since(b.at) == back);
-    let since = exact.map_or(now - back, |b| b.at);
+    let exact =
+        baseline.as_ref().filter(|b| wanted.since.is_none() && now.duration_since(b.reviewed) == back);
+    let since = exact.map_or(now - back, |b| b.reviewed);
     let asks = questions(wanted.kind, since, now);
     let of = asks.len();
     let progress = |done| drop(out.try_send(Msg::Reviewing { id: wanted.id, done, of }));

@@ -1,5 +1,7 @@
 //! The review that is held: what was asked, what is shown, what was written of it.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use tui_textarea::TextArea;
@@ -21,6 +23,8 @@ pub struct ReviewState {
     /// None while its questions are under way.
     pub review: Option<Review>,
     pub draft: Draft,
+    /// What was written of the reviews of the other kinds, before they are signed.
+    pub shelved: BTreeMap<Kind, Draft>,
     /// The line under the cursor, in the order in which they are shown.
     pub selected: usize,
     /// One line after the other, each on a page of its own.

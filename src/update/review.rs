@@ -45,7 +45,13 @@ pub fn begin_with(state: &mut State, kind: Kind, since: Option<SignedDuration>) 
 pub fn begin(state: &mut State, kind: Kind, since: Option<SignedDuration>) -> Vec<Effect> {
     state.reviews += 1;
     let id = state.reviews;
-    let before = state.review.take().filter(|r| r.kind == kind && r.signing == Signing::Not);
+    let mut shelved = state.review.take().map_or_else(Default::default, |before| {
+        let mut shelved = before.shelved;
+        if before.signing == Signing::Not {
+            shelved.insert(before.kind, before.draft);
+        }
+        shelved
+    });
     state.review = Some(Box::new(ReviewState {
         id,
         kind,
@@ -54,7 +60,8 @@ pub fn begin(state: &mut State, kind: Kind, since: Option<SignedDuration>) -> Ve
         progress: (0, 0),
         asked: None,
         review: None,
-        draft: before.map(|r| r.draft).unwrap_or_default(),
+        draft: shelved.remove(&kind).unwrap_or_default(),
+        shelved,
         selected: 0,
         walking: false,
         signing: Signing::Not,
