@@ -120,6 +120,27 @@ impl Cockpit {
         }
     }
 
+    /// Waits until more has happened than so many messages.
+    pub async fn until_some(&mut self, seen: usize) {
+        match tokio::time::timeout(PATIENCE, self.messages.recv()).await {
+            Ok(Some(msg)) => self.take(msg),
+            _ => panic!("nothing has happened after {seen} messages; the screen:\n{}", self.screen()),
+        }
+        self.state.settle();
+    }
+
+    /// Takes what comes until nothing more does for a moment; whether anything came.
+    pub async fn drained(&mut self) -> bool {
+        let mut came = false;
+        while let Ok(Some(msg)) = tokio::time::timeout(Duration::from_millis(150), self.messages.recv()).await
+        {
+            self.take(msg);
+            came = true;
+        }
+        self.state.settle();
+        came
+    }
+
     /// Waits until the screen shows `text`.
     pub async fn until_shown(&mut self, text: &str) {
         let wanted = text.to_owned();

@@ -407,3 +407,99 @@ fn a_walk_that_is_killed_anywhere_loses_nothing_and_runs_nothing_twice() {
         assert!(events > 8, "a walk has more than {events} events");
     });
 }
+
+/// What a person would do at the step under the cursor; `skipped`: steps that are not needed tonight.
+async fn do_what_it_asks(cockpit: &mut Cockpit, skipped: &[&str]) {
+    use midwatch::state::Overlay;
+    use midwatch::state::actions::Stage;
+    match &cockpit.state.view.overlay {
+        // What is offered is right.
+        Some(Overlay::Text(_)) => return cockpit.press("enter"),
+        Some(Overlay::Dialog(dialog)) => {
+            match &dialog.stage {
+                Stage::Asking { .. } => cockpit.press("enter"),
+                Stage::Shown(shown) if shown.armed => {
+                    let name = shown.preview.type_name.clone();
+                    match name {
+                        Some(name) => {
+                            cockpit.type_text(&name);
+                            cockpit.press("enter enter");
+                        }
+                        None => cockpit.press("right enter"),
+                    }
+                }
+                Stage::Failed(failure) => panic!("{failure:?}"),
+                _ => cockpit.until_news().await,
+            }
+            return;
+        }
+        _ => {}
+    }
+    let view = cockpit.state.open_walk().unwrap();
+    if view.is_writing || view.checking.is_some() {
+        return cockpit.until_news().await;
+    }
+    let step = view.step().unwrap().clone();
+    match view.walk.status(&step.id) {
+        // It takes its time until what was done is seen.
+        Status::Running(_) | Status::Failed(_) => {
+            if !cockpit.drained().await {
+                cockpit.advance(Duration::from_secs(10)).await;
+            }
+        }
+        Status::ToDo if skipped.iter().any(|s| step.text.contains(s)) => {
+            cockpit.press("-");
+            cockpit.type_text("not needed");
+            cockpit.press("enter");
+        }
+        Status::ToDo => cockpit.press("enter"),
+        settled => panic!("the cursor stands on a step that is {settled:?}"),
+    }
+}
+
+impl Cockpit {
+    /// Waits for the next message.
+    async fn until_news(&mut self) {
+        let seen = self.history.len();
+        self.until_some(seen).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_deployment_is_walked_from_its_alert_to_its_recovery() {
+    if Command::new("kubectl").args(["version", "--client"]).output().is_err() {
+        return crate::commands::skip("kubectl");
+    }
+    let mut cockpit = Cockpit::open("bad-deploy", (120, 40)).await;
+    cockpit.press("5 enter c");
+    cockpit.until("the alert's runbook", |s| s.open_walk().is_some()).await;
+    assert_eq!(cockpit.state.open_walk().unwrap().name, "failed-deployment", "{}", cockpit.screen());
+    let begun = Instant::now();
+    loop {
+        let view = cockpit.state.open_walk().unwrap();
+        let (settled, of) = view.walk.settled();
+        if settled == of {
+            break;
+        }
+        assert!(begun.elapsed() < 3 * PATIENCE, "it does not end:\n{}", cockpit.screen());
+        do_what_it_asks(&mut cockpit, &["No rollout", "roll-forward"]).await;
+    }
+    let view = cockpit.state.open_walk().unwrap();
+    assert_eq!(view.walk.parameters["deployment"], "api");
+    let of = |name: &str| {
+        let step = view.steps().find(|s| s.text.contains(name)).unwrap();
+        view.walk.steps[&step.id].clone()
+    };
+    let rolled_back = of("roll-back");
+    assert!(matches!(rolled_back.status, Status::Verified(_)), "{rolled_back:?}");
+    assert!(
+        rolled_back.evidence[0].1.ran.starts_with("midwatch: roll back deployment/api"),
+        "{rolled_back:?}"
+    );
+    let checks = view.steps().filter(|s| s.check.is_some());
+    let verified = checks.map(|s| view.walk.status(&s.id)).all(|s| matches!(s, Status::Verified(_)));
+    assert!(verified, "{}", cockpit.screen());
+    let acts =
+        cockpit.audit().into_iter().filter(|r| r.entry.phase == midwatch::journal::Phase::Acted).count();
+    assert_eq!(acts, 1, "rolled back once, and nothing else was done");
+}
