@@ -1,7 +1,8 @@
 //! Everything that we may ask of the world outside, as plain data.
 
-use jiff::SignedDuration;
 use std::time::Duration;
+
+use jiff::SignedDuration;
 
 use crate::model::Key;
 use crate::model::action::{ActionId, Request};
@@ -9,7 +10,7 @@ use crate::model::ask::Ask;
 use crate::model::command::OutputLine;
 use crate::model::log::LogRequest;
 use crate::model::scope::Target;
-use crate::review::{SignOff, signoff};
+use crate::review::{Kind, SignOff};
 use crate::runbook::command::Invocation;
 use crate::runbook::document::{Expect, StepId};
 use crate::runbook::walk::What;
@@ -153,7 +154,7 @@ pub enum WalkEffect {
 pub struct ReviewWanted {
     /// Numbers the reviews, so that an answer for an older one is dropped.
     pub id: u64,
-    pub scope: signoff::Scope,
+    pub kind: Kind,
     /// How far to look back; None: to the last sign-off.
     pub since: Option<SignedDuration>,
 }

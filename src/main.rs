@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use color_eyre::eyre::{Context as _, Result, eyre};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, ReviewArgs, Walk};
 use midwatch::config::{Config, init_text};
-use midwatch::effect::Wanted;
+use midwatch::effect::{Effect, Wanted};
 use midwatch::journal::{self, Journal};
 use midwatch::model::Health;
 use midwatch::panels::PANELS;
-use midwatch::review::Kind;
-use midwatch::runtime::{self, First, Settled};
+use midwatch::review::store as review_store;
+use midwatch::runbook::walk;
+use midwatch::runtime::{self, Kept, Settled};
 use midwatch::sim;
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
@@ -93,11 +94,11 @@ fn open_private(directory: &std::path::Path, name: &str) -> std::io::Result<std:
 async fn run(cli: Cli) -> Result<u8> {
     let global = cli.global;
     match cli.command {
-        None => cockpit(&global, None, Begin::Cockpit).await,
+        None => cockpit(&global, None, |_| Vec::new()).await,
         Some(Command::Demo { list: true, .. }) => list_scenarios(),
         Some(Command::Demo { scenario, play, .. }) => {
             let stage = Stage::start(scenario.as_deref().unwrap_or("incident"), &play, None).await?;
-            cockpit(&global, Some(&stage), Begin::Cockpit).await
+            cockpit(&global, Some(&stage), |_| Vec::new()).await
         }
         Some(Command::Sim { scenario, kubeconfig_out, pods, play }) => {
             simulate(scenario.as_deref().unwrap_or("calm"), kubeconfig_out, pods, &play).await?;
@@ -160,6 +161,24 @@ fn journal(stage: Option<&Stage>, config: &Config) -> Result<Journal, String> {
     Journal::open(directory).map_err(|e| e.to_string())
 }
 
+/// Where everything is kept. What is practised on a simulated cluster is no baseline of a real one.
+fn kept(stage: Option<&Stage>, config: &Config) -> Kept {
+    let reviews = match stage {
+        Some(stage) => Some(stage.directory.path().join("reviews")),
+        None => review_store::default_directory(),
+    };
+    let (journal, walks) = (journal(stage, config), walks_directory(stage));
+    Kept { journal, walks, reviews, reports: PathBuf::from(".") }
+}
+
+/// Where walks are kept: what is practised on a simulated cluster goes with it.
+fn walks_directory(stage: Option<&Stage>) -> Option<PathBuf> {
+    match stage {
+        Some(stage) => Some(stage.directory.path().join("walks")),
+        None => walk::store::default_directory(),
+    }
+}
+
 /// Where the configuration has the audit log, else in the user's state directory, where there is a home.
 fn audit_directory(config: &Config) -> Option<PathBuf> {
     config.audit.clone().or_else(journal::default_directory)
@@ -190,7 +209,12 @@ fn left_behind(journal: &Result<Journal, String>) -> Vec<String> {
         .collect()
 }
 
-async fn cockpit(global: &Global, stage: Option<&Stage>, begin: Begin) -> Result<u8> {
+/// The cockpit, which begins with what `first` asks for.
+async fn cockpit(
+    global: &Global,
+    stage: Option<&Stage>,
+    first: impl FnOnce(&mut State) -> Vec<Effect>,
+) -> Result<u8> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         eprintln!("midwatch: no terminal, so this is a snapshot; midwatch snapshot --help has its options");
         let what =
@@ -201,19 +225,12 @@ async fn cockpit(global: &Global, stage: Option<&Stage>, begin: Begin) -> Result
     let capabilities = capabilities::detect();
     let size = crossterm::terminal::size().unwrap_or((80, 24));
     let mut state = setup::state(&global, config, &capabilities, clock.now(), size);
-    let journal = journal(stage, &state.settings.config);
-    for text in left_behind(&journal) {
+    let kept = kept(stage, &state.settings.config);
+    for text in left_behind(&kept.journal) {
         state.notice(Health::Warning, text);
     }
-    keep_apart(&mut state, stage);
-    let first = match begin {
-        Begin::Cockpit => First::Cockpit,
-        Begin::Review(kind, since) => First::Review(kind, since),
-        Begin::Walk(w) => {
-            First::Walk(midwatch::update::walk::open(&mut state, w.document, w.section, w.wanted))
-        }
-    };
-    runtime::run(state, clock, journal, first).await.wrap_err("could not use the terminal")?;
+    let first = first(&mut state);
+    runtime::run(state, clock, kept, first).await.wrap_err("could not use the terminal")?;
     Ok(FINE)
 }
 
@@ -245,14 +262,10 @@ async fn walk_through(global: &Global, wanted: Walk) -> Result<u8> {
     if wanted.plain || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return walk_in_lines(global, stage.as_ref(), open).await;
     }
-    cockpit(global, stage.as_ref(), Begin::Walk(open)).await
-}
-
-/// What the cockpit begins with.
-enum Begin {
-    Cockpit,
-    Walk(Opening),
-    Review(Kind, Option<SignedDuration>),
+    cockpit(global, stage.as_ref(), |state| {
+        midwatch::update::walk::open(state, open.document, open.section, open.wanted)
+    })
+    .await
 }
 
 /// Which walk the cockpit begins with.
@@ -266,8 +279,7 @@ async fn walk_in_lines(global: &Global, stage: Option<&Stage>, open: Opening) ->
     let (global, config, clock) = prepare(global, stage)?;
     let capabilities = capabilities::detect();
     let mut state = setup::state(&global, config, &capabilities, clock.now(), (80, 24));
-    let journal = journal(stage, &state.settings.config);
-    keep_apart(&mut state, stage);
+    let kept = kept(stage, &state.settings.config);
     let first = midwatch::update::walk::open(&mut state, open.document, open.section, open.wanted);
     let (lines_in, lines) = tokio::sync::mpsc::channel(1);
     // A blocked read can't be taken back: it ends with the process.
@@ -278,7 +290,7 @@ async fn walk_in_lines(global: &Global, stage: Option<&Stage>, open: Opening) ->
             }
         }
     });
-    midwatch::plain::run(state, clock, journal, first, lines, std::io::stdout()).await?;
+    midwatch::plain::run(state, clock, kept, first, lines, std::io::stdout()).await?;
     Ok(FINE)
 }
 
@@ -353,30 +365,15 @@ fn list_scenarios() -> Result<u8> {
 async fn review(global: &Global, stage: Option<&Stage>, args: &ReviewArgs) -> Result<u8> {
     let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
     if terminal && args.format.is_none() && args.output.is_none() && !args.sign_off {
-        return cockpit(global, stage, Begin::Review(args.kind(), args.since)).await;
+        let (kind, since) = (args.kind(), args.since);
+        return cockpit(global, stage, |state| midwatch::update::review::begin_with(state, kind, since))
+            .await;
     }
     let (global, config, clock) = prepare(global, stage)?;
     let capabilities = capabilities::detect();
     let mut state = setup::state(&global, config, &capabilities, clock.now(), (120, 40));
-    keep_apart(&mut state, stage);
-    let journal = journal(stage, &state.settings.config);
-    let said = review_command::run(&mut state, &clock, args, journal).await?;
-    for remark in &said.remarks {
-        eprintln!("midwatch: {}", midwatch::model::Clean::new(remark));
-    }
-    match &args.output {
-        Some(path) => review_command::write(path, &said.text)?,
-        None => std::io::stdout().write_all(said.text.as_bytes()).wrap_err("could not write")?,
-    }
-    Ok(said.code)
-}
-
-/// What is practised on a simulated cluster is no baseline of a real one, and no walk of it.
-fn keep_apart(state: &mut State, stage: Option<&Stage>) {
-    if let Some(stage) = stage {
-        state.settings.files.reviews = Some(stage.directory.path().join("reviews"));
-        state.settings.files.walks = Some(stage.directory.path().join("walks"));
-    }
+    let kept = kept(stage, &state.settings.config);
+    review_command::run(&mut state, &clock, args, kept).await
 }
 
 async fn examine(global: &Global, stage: Option<&Stage>) -> Result<u8> {

@@ -93,8 +93,6 @@ pub enum Msg {
         /// All that is kept of it, in place of what came before.
         is_all: bool,
     },
-    /// Of the runbook that is being walked.
-    Walk(Box<WalkMsg>),
     /// So many of a review's questions are answered.
     Reviewing {
         id: u64,
@@ -112,6 +110,8 @@ pub enum Msg {
     },
     /// The files that were written.
     Reported(Result<Vec<String>, Clean>),
+    /// Of the runbook that is being walked.
+    Walk(Box<WalkMsg>),
     /// Continued after a suspension.
     Resumed,
     /// SIGTERM, SIGHUP, or the terminal is gone.

@@ -8,33 +8,21 @@ use color_eyre::eyre::{Context as _, Result, eyre};
 
 use crate::cli::ReviewArgs;
 use crate::clock::Clock;
-use crate::journal::Journal;
+use crate::model::Clean;
 use crate::review::NOT_CHECKED;
 use crate::review::report::Format;
-use crate::runtime::{Headless, Settled};
+use crate::runtime::{Headless, Kept, Settled};
 use crate::state::State;
 use crate::state::review::Signing;
 use crate::update::review;
 
-/// What there is to print, and the exit code.
-pub struct Said {
-    pub text: String,
-    pub code: u8,
-    /// For standard error.
-    pub remarks: Vec<String>,
-}
-
-/// Asks everything, and signs where that is wanted.
+/// Asks everything, signs where that is wanted, and prints or writes the report; remarks go to standard
+/// error. Returns the exit code.
 ///
 /// # Errors
 /// There is no cluster to ask, no answer in time, or the sign-off is refused or can't be kept.
-pub async fn run(
-    state: &mut State,
-    clock: &Clock,
-    args: &ReviewArgs,
-    journal: Result<Journal, String>,
-) -> Result<Said> {
-    let mut headless = Headless::connect(state, clock, journal);
+pub async fn run(state: &mut State, clock: &Clock, args: &ReviewArgs, kept: Kept) -> Result<u8> {
+    let mut headless = Headless::connect(state, clock, kept);
     let mut remarks = Vec::new();
     match headless.settle(state, args.timeout).await {
         Settled::NoCluster => return Err(eyre!("{}", state.derived.headline.text)),
@@ -63,7 +51,14 @@ pub async fn run(
     let code = held.review.as_ref().map_or(NOT_CHECKED, |r| r.exit_code());
     let format = args.format.unwrap_or(Format::Text);
     let text = review::document(held, format, state.settings.ascii).unwrap_or_default();
-    Ok(Said { text, code, remarks })
+    for remark in &remarks {
+        eprintln!("midwatch: {}", Clean::new(remark));
+    }
+    match &args.output {
+        Some(path) => write(path, &text)?,
+        None => std::io::stdout().write_all(text.as_bytes()).wrap_err("could not write")?,
+    }
+    Ok(code)
 }
 
 async fn sign(headless: &mut Headless, state: &mut State, args: &ReviewArgs) -> Result<String> {
@@ -78,11 +73,8 @@ async fn sign(headless: &mut Headless, state: &mut State, args: &ReviewArgs) -> 
     }
 }
 
-/// Writes the report where it was asked for: for the owner alone, in place of an older one.
-///
-/// # Errors
-/// When the file can't be written.
-pub fn write(path: &Path, text: &str) -> Result<()> {
+/// For the owner alone, in place of an older one: whoever names a file for cron wants the newest.
+fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::OpenOptions::new()
         .create(true)
         .write(true)

@@ -12,7 +12,7 @@ use crate::input::{Keymap, keymap};
 use crate::model::Health;
 use crate::model::nearest::nearest;
 use crate::model::scope::{NamespaceChoice, Target};
-use crate::state::{Files, Settings, State};
+use crate::state::{Settings, State};
 use crate::terminal::capabilities::Capabilities;
 use crate::ui::theme::{self, Theme};
 
@@ -70,11 +70,6 @@ pub fn state(
         themes: themes.into_iter().map(|t| t.at_depth(depth)).collect(),
         ascii: global.ascii || config.ascii.unwrap_or(capabilities.ascii),
         read_only: global.read_only || config.read_only,
-        files: Files {
-            reviews: crate::review::store::default_directory(),
-            walks: crate::runbook::walk::store::default_directory(),
-            reports: PathBuf::from("."),
-        },
         config: config.clone(),
         runbooks: runbooks.into(),
     };

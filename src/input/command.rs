@@ -20,10 +20,10 @@ pub enum Layer {
     Pod,
     /// A log.
     Log,
-    /// The runbook that is being walked.
-    Walk,
     /// The review.
     Review,
+    /// The runbook that is being walked.
+    Walk,
     /// A list to choose from: palette, contexts, namespaces.
     Choice,
     /// A line of text: filter, search.
@@ -37,8 +37,8 @@ impl Layer {
         Self::Chart,
         Self::Pod,
         Self::Log,
-        Self::Walk,
         Self::Review,
+        Self::Walk,
         Self::Choice,
         Self::Text,
     ];
@@ -51,8 +51,8 @@ impl Layer {
             Self::Chart => "chart",
             Self::Pod => "pod",
             Self::Log => "log",
-            Self::Walk => "walk",
             Self::Review => "review",
+            Self::Walk => "walk",
             Self::Choice => "choice",
             Self::Text => "text",
         }
@@ -127,6 +127,14 @@ commands! {
     NextMatch Log "next-match" "next match";
     PreviousMatch Log "previous-match" "previous match";
     Wrap Log "wrap" "wrap long lines, or cut them";
+    ReviewNote Review "review-note" "note on the line";
+    ReviewReason Review "review-reason" "why it is signed though something could not be checked";
+    ReviewSignOff Review "review-sign-off" "sign the review off";
+    ReviewReport Review "review-report" "write the review as Markdown and HTML";
+    ReviewWalk Review "review-walk" "walk through the lines, one at a time";
+    ReviewNext Review "review-next" "next line of the walk";
+    ReviewPrevious Review "review-previous" "previous line of the walk";
+    ReviewKind Review "review-kind" "daily, weekly, monthly, quarterly review";
     DoStep Walk "do-step" "do the step: check it, run it (asks where it changes anything), or say that it is done";
     DoAsItIs Walk "run-as-it-is" "run the step's command as it is written";
     Attest Walk "attest" "tick the step: you say that it is done";
@@ -142,14 +150,6 @@ commands! {
     SearchSteps Walk "search-steps" "search in the steps";
     SetParameter Walk "set-parameter" "give the step's parameters other values";
     WalkReport Walk "walk-report" "write the walk's report; finish the walk where every step is settled";
-    ReviewNote Review "review-note" "note on the line";
-    ReviewReason Review "review-reason" "why it is signed though something could not be checked";
-    ReviewSignOff Review "review-sign-off" "sign the review off";
-    ReviewReport Review "review-report" "write the review as Markdown and HTML";
-    ReviewWalk Review "review-walk" "walk through the lines, one at a time";
-    ReviewNext Review "review-next" "next line of the walk";
-    ReviewPrevious Review "review-previous" "previous line of the walk";
-    ReviewKind Review "review-kind" "daily, weekly, monthly, quarterly review";
     Accept Choice "accept" "take this one";
     Cancel Choice "cancel" "close";
 }

@@ -12,10 +12,9 @@ use tokio::time::MissedTickBehavior;
 use crate::clock::Clock;
 use crate::effect::Effect;
 use crate::input::{Chord, Code};
-use crate::journal::Journal;
 use crate::model::action::Question;
 use crate::msg::Msg;
-use crate::runtime::{Engine, window};
+use crate::runtime::{Engine, Kept, window};
 use crate::state::actions::{Focus, Stage};
 use crate::state::view::{TextPurpose, line_field};
 use crate::state::walk::{Doing, Walking};
@@ -43,13 +42,13 @@ quit         leave; what was done is kept";
 pub async fn run(
     mut state: State,
     clock: Clock,
-    journal: Result<Journal, String>,
+    kept: Kept,
     first: Vec<Effect>,
     mut input: mpsc::Receiver<String>,
     out: impl Write,
 ) -> std::io::Result<()> {
     let (messages_in, mut messages) = mpsc::channel::<Msg>(256);
-    let mut engine = Engine::new(messages_in, &state.settings, clock.clone(), window(&state), journal);
+    let mut engine = Engine::new(messages_in, &state.settings, clock.clone(), window(&state), kept);
     engine.perform(Effect::Connect { epoch: state.epoch, target: state.target.clone() });
     first.into_iter().for_each(|effect| engine.perform(effect));
     let mut plain = Plain { out, told: Told::default() };

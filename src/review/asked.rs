@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::signoff::Scope;
 use super::{Kind, SignOff};
 use crate::model::signal::{Point, SignalId};
 use crate::model::{Clean, Failure};
@@ -132,7 +133,7 @@ pub struct Drill {
 /// Everything that was asked for one review.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
-    pub kind: Kind,
+    pub scope: Scope,
     pub since: Timestamp,
     pub until: Timestamp,
     pub answers: Vec<(Question, Result<Answer, Failure>)>,
@@ -150,6 +151,10 @@ pub struct Asked {
 }
 
 impl Asked {
+    pub fn kind(&self) -> Kind {
+        self.scope.kind
+    }
+
     pub fn answer(&self, question: Question) -> Option<&Result<Answer, Failure>> {
         self.answers.iter().find(|(q, _)| *q == question).map(|(_, a)| a)
     }

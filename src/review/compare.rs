@@ -73,6 +73,7 @@ mod tests {
                 kind: Kind::Daily,
             },
             at: "2026-11-20T07:58:00Z".parse().unwrap(),
+            reviewed: "2026-11-20T07:50:00Z".parse().unwrap(),
             who: Default::default(),
             since: "2026-11-19T20:00:00Z".parse().unwrap(),
             lines: vec![line],

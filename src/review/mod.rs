@@ -60,7 +60,7 @@ impl Review {
         let look = lines::Look { state, asked };
         let baseline = asked.baseline.as_ref();
         let (mut found, mut left_out) = (Vec::new(), Vec::new());
-        for check in lines::LINES.iter().filter(|c| c.kinds.contains(&asked.kind)) {
+        for check in lines::LINES.iter().filter(|c| c.kinds.contains(&asked.kind())) {
             match (check.look)(&look) {
                 Ok(seen) => {
                     let difference = compare::difference(&seen, check.id, baseline, asked.until);
@@ -76,7 +76,7 @@ impl Review {
             b.lines.iter().filter(|l| is_gone(&l.id)).map(|l| title_of(&l.id)).collect()
         });
         Self {
-            scope: scope(state, asked.kind),
+            scope: asked.scope.clone(),
             place: place(state),
             at: asked.until,
             since: asked.since,
@@ -114,7 +114,7 @@ impl Review {
     pub fn since_words(&self) -> String {
         let since = self.since.strftime("%Y-%m-%d %H:%MZ");
         match &self.baseline {
-            Some(b) if b.at == self.since => format!("since {since} (signed off by {})", b.signer()),
+            Some(b) if b.reviewed == self.since => format!("since {since} (signed off by {})", b.signer()),
             Some(b) => {
                 format!("since {since} (last signed off {} by {})", b.at.strftime("%m-%d %H:%MZ"), b.signer())
             }
@@ -160,18 +160,6 @@ pub fn title_of(id: &str) -> String {
         .iter()
         .find(|c| c.id == id)
         .map_or_else(|| Clean::new(id).to_string(), |c| c.title.to_owned())
-}
-
-/// What is reviewed, as sign-offs are filed.
-pub fn scope(state: &State, kind: Kind) -> signoff::Scope {
-    let service =
-        state.scope.service.clone().or_else(|| state.settings.config.service.clone().map(Clean::from));
-    signoff::Scope {
-        context: state.scope.context.clone(),
-        namespace: state.scope.namespace.clone().unwrap_or_default(),
-        service: service.unwrap_or_default(),
-        kind,
-    }
 }
 
 fn place(state: &State) -> Clean {

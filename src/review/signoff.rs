@@ -31,6 +31,9 @@ pub struct SignOff {
     pub schema: String,
     pub scope: Scope,
     pub at: Timestamp,
+    /// As of when the lines are: the next review looks back to here, so that what happened while this
+    /// one was read is not lost.
+    pub reviewed: Timestamp,
     pub who: Who,
     /// What the review looked back to.
     pub since: Timestamp,
@@ -160,6 +163,7 @@ impl Draft {
             schema: SCHEMA.to_owned(),
             scope: review.scope.clone(),
             at,
+            reviewed: review.at,
             who: Who::default(),
             since: review.since,
             lines: review.lines.iter().map(signed).collect(),

@@ -76,6 +76,10 @@ fn publish(directory: &Path, stem: &str, draft: &Path) -> Result<PathBuf, StoreE
         match std::fs::hard_link(draft, &path) {
             Ok(()) => return Ok(path),
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            // A file system without links: FAT, some network shares.
+            Err(_) if !path.exists() => {
+                return std::fs::rename(draft, &path).map(|()| path.clone()).map_err(io("write", &path));
+            }
             Err(e) => return Err(io("write", &path)(e)),
         }
     }
@@ -175,6 +179,7 @@ mod tests {
             schema: SCHEMA.into(),
             scope: scope(namespace),
             at: at.parse().unwrap(),
+            reviewed: at.parse().unwrap(),
             who: Default::default(),
             since: at.parse().unwrap(),
             lines: Vec::new(),

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::asked::{Answer, Ask, Asked, Question, Series};
+use super::signoff::Scope;
 use super::{Kind, asked};
 use crate::model::signal::{Outcome, Point, Signal, SignalId};
 use crate::model::{Clean, Failure, FailureKind, FeedId};
@@ -76,12 +77,16 @@ pub fn number(question: Question, v: f64) -> Told {
     answered(ask, vec![Point { t: at, v }])
 }
 
+pub fn scope(kind: Kind) -> Scope {
+    Scope { context: "eu".into(), namespace: "shop".into(), service: Clean::default(), kind }
+}
+
 /// A night of which Prometheus has seen every minute, with these answers.
 pub fn asked(answers: &[Told]) -> Asked {
     let mut all = vec![course(asked::Question::Coverage, |_| 1.0)];
     all.extend_from_slice(answers);
     Asked {
-        kind: Kind::Daily,
+        scope: scope(Kind::Daily),
         since: now() - SignedDuration::from_hours(12),
         until: now(),
         answers: all,

@@ -1,5 +1,6 @@
 //! Performs effects: connects, starts the sources, reads logs, and reports back in messages.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,25 @@ const RECONNECT: Duration = Duration::from_secs(10);
 /// Keys that were on their way when a plan came onto the screen were not meant for it.
 const READING_TIME: Duration = Duration::from_millis(400);
 
+/// Where what was done is kept.
+pub struct Kept {
+    /// The audit log, or why there is none: then nothing can be done.
+    pub journal: Result<Journal, String>,
+    /// Where walks are kept; none without a home.
+    pub walks: Option<PathBuf>,
+    /// Where the sign-offs of reviews are kept; none without a home.
+    pub reviews: Option<PathBuf>,
+    /// Where reports are written that were asked for by a key.
+    pub reports: PathBuf,
+}
+
+impl Kept {
+    /// Nothing is kept, and nothing can be done.
+    pub fn nowhere(why: &str) -> Self {
+        Self { journal: Err(why.to_owned()), walks: None, reviews: None, reports: PathBuf::from(".") }
+    }
+}
+
 pub struct Engine {
     messages: mpsc::Sender<Msg>,
     config: Arc<Config>,
@@ -40,27 +60,26 @@ pub struct Engine {
     gateway: Gateway,
     walks: Arc<Walks>,
     places: Places,
-    /// Where reports are written.
-    reports: std::path::PathBuf,
+    reports: PathBuf,
 }
 
 impl Engine {
-    /// `journal` is the audit log, or why there is none: then nothing can be done.
     pub fn new(
         messages: mpsc::Sender<Msg>,
         settings: &Settings,
         clock: Clock,
         window: Duration,
-        journal: Result<Journal, String>,
+        kept: Kept,
     ) -> Self {
-        let config = settings.config.clone();
+        let Kept { journal, walks, reviews, reports } = kept;
         let audit = journal.as_ref().map(|j| j.directory().to_owned()).map_err(Clone::clone);
-        let places = Places { sign_offs: settings.files.reviews.clone(), audit };
+        let places = Places { sign_offs: reviews, walks: walks.clone(), audit };
+        let config = settings.config.clone();
         let gateway =
             Gateway::new(config.clone(), settings.read_only, clock.clone(), journal, messages.clone());
         let session = watch::Sender::new(None);
         let walks = Walks::start(
-            settings.files.walks.clone(),
+            walks,
             config.clone(),
             clock.clone(),
             messages.clone(),
@@ -70,9 +89,9 @@ impl Engine {
         Self {
             gateway,
             walks: Arc::new(walks),
-            session,
             places,
-            reports: settings.files.reports.clone(),
+            reports,
+            session,
             messages,
             config,
             clock,
@@ -140,8 +159,8 @@ impl Engine {
             }
             Effect::Review(wanted) => {
                 let (config, places) = (self.config.clone(), self.places.clone());
-                let (now, out) = (self.clock.now(), self.messages.clone());
-                self.ask(move |session| async move {
+                let (now, out, session) = (self.clock.now(), self.messages.clone(), self.session.subscribe());
+                self.ask(move |_| async move {
                     let id = wanted.id;
                     let asked = review::ask(session, config, places, wanted, now, out).await;
                     Some(Msg::Reviewed { id, asked: Box::new(asked) })

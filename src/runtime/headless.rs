@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
-use super::{Engine, window};
+use super::{Engine, Kept, window};
 use crate::clock::Clock;
 use crate::effect::Effect;
-use crate::journal::Journal;
 use crate::model::FeedId;
 use crate::msg::Msg;
 use crate::sources::SOURCES;
@@ -27,7 +27,8 @@ pub enum Settled {
 
 /// Feeds the state until everything has answered, at most for `timeout`.
 pub async fn settle(state: &mut State, clock: &Clock, timeout: Duration) -> Settled {
-    Headless::connect(state, clock, Err("a snapshot does nothing".into())).settle(state, timeout).await
+    let nowhere = Kept::nowhere("a snapshot does nothing");
+    Headless::connect(state, clock, nowhere).settle(state, timeout).await
 }
 
 /// The engine, and what comes from it.
@@ -38,9 +39,9 @@ pub struct Headless {
 }
 
 impl Headless {
-    pub fn connect(state: &State, clock: &Clock, journal: Result<Journal, String>) -> Self {
+    pub fn connect(state: &State, clock: &Clock, kept: Kept) -> Self {
         let (messages_in, messages) = mpsc::channel::<Msg>(256);
-        let mut engine = Engine::new(messages_in, &state.settings, clock.clone(), window(state), journal);
+        let mut engine = Engine::new(messages_in, &state.settings, clock.clone(), window(state), kept);
         engine.perform(Effect::Connect { epoch: state.epoch, target: state.target.clone() });
         Self { engine, messages, clock: clock.clone() }
     }
@@ -80,10 +81,15 @@ impl Headless {
     ) -> bool {
         let deadline = tokio::time::Instant::now() + timeout;
         while let Ok(Some(msg)) = tokio::time::timeout_at(deadline, self.messages.recv()).await {
-            // Ages are counted from now, however long the questions take.
-            update(state, Msg::Tick(self.clock.now()));
             for effect in update(state, msg) {
                 self.engine.perform(effect);
+            }
+            // Ages are counted from now, however long the questions take.
+            let now = self.clock.now();
+            if now.duration_since(state.now) >= SignedDuration::from_secs(1) {
+                for effect in update(state, Msg::Tick(now)) {
+                    self.engine.perform(effect);
+                }
             }
             if done(state) {
                 return true;
@@ -94,7 +100,7 @@ impl Headless {
 }
 
 /// Feeds that have neither answered nor failed.
-pub(super) fn waiting(state: &State) -> Vec<FeedId> {
+fn waiting(state: &State) -> Vec<FeedId> {
     SOURCES
         .iter()
         .flat_map(|source| source.feeds())

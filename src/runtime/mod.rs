@@ -10,30 +10,18 @@ mod walks;
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::clock::Clock;
 use crate::effect::Effect;
-use crate::journal::Journal;
 use crate::msg::Msg;
-use crate::review::Kind;
-use crate::state::{Page, State};
+use crate::state::State;
 use crate::terminal::{reader, writer::Screen};
 use crate::ui;
 use crate::update::update;
-pub use engine::Engine;
+pub use engine::{Engine, Kept};
 pub use headless::{Headless, Settled, settle};
-
-/// What the cockpit begins with.
-pub enum First {
-    Cockpit,
-    /// A walk that is being opened: what opens it.
-    Walk(Vec<Effect>),
-    /// A review, as far back as is said, else to the last sign-off.
-    Review(Kind, Option<SignedDuration>),
-}
 
 /// At most four frames a second for data: over a slow link more would only queue.
 const DATA_FRAME: Duration = Duration::from_millis(250);
@@ -46,12 +34,7 @@ const BATCH: usize = 64;
 ///
 /// # Errors
 /// The terminal can't be taken over.
-pub async fn run(
-    mut state: State,
-    clock: Clock,
-    journal: Result<Journal, String>,
-    first: First,
-) -> std::io::Result<()> {
+pub async fn run(mut state: State, clock: Clock, kept: Kept, first: Vec<Effect>) -> std::io::Result<()> {
     let (keys_in, mut keys) = mpsc::channel::<Msg>(1024);
     let (messages_in, mut messages) = mpsc::channel::<Msg>(256);
     let gone = messages_in.clone();
@@ -63,17 +46,10 @@ pub async fn run(
     )?;
     screen.show(ui::draw(&state));
     reader::spawn(move |msg| keys_in.blocking_send(msg).is_ok())?;
-    let mut engine =
-        Engine::new(messages_in.clone(), &state.settings, clock.clone(), window(&state), journal);
+    let mut engine = Engine::new(messages_in.clone(), &state.settings, clock.clone(), window(&state), kept);
     engine.perform(Effect::Connect { epoch: state.epoch, target: state.target.clone() });
-    let mut wanted = None;
-    match first {
-        First::Cockpit => {}
-        First::Walk(effects) => effects.into_iter().for_each(|effect| engine.perform(effect)),
-        First::Review(kind, since) => {
-            state.view.pages.push(Page::Review);
-            wanted = Some((kind, since));
-        }
+    for effect in first {
+        engine.perform(effect);
     }
     let mut signals = signals::Signals::new()?;
     let mut tick = tokio::time::interval(Duration::from_secs(1));
@@ -102,7 +78,6 @@ pub async fn run(
                     quit |= apply(&mut state, msg, &mut engine, &screen);
                 }
                 if quit { break }
-                review_once(&mut wanted, &mut state, &mut engine);
                 Urgency::Data
             }
         };
@@ -113,17 +88,6 @@ pub async fn run(
     }
     screen.leave();
     Ok(())
-}
-
-/// The review that was asked for on the command line is begun once every feed has had its say.
-fn review_once(wanted: &mut Option<(Kind, Option<SignedDuration>)>, state: &mut State, engine: &mut Engine) {
-    if wanted.is_some()
-        && headless::waiting(state).is_empty()
-        && let Some((kind, since)) = wanted.take()
-    {
-        let effects = crate::update::review::begin(state, kind, since);
-        effects.into_iter().for_each(|effect| engine.perform(effect));
-    }
 }
 
 pub(crate) fn window(state: &State) -> Duration {

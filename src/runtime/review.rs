@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::actions::gateway;
 use crate::config::Config;
@@ -13,78 +14,103 @@ use crate::effect::ReviewWanted;
 use crate::journal::{self, Phase, Record, Who, show};
 use crate::model::{Clean, Failure, FailureKind};
 use crate::msg::Msg;
-use crate::review::asked::{Act, Asked, questions};
-use crate::review::{SignOff, signoff, store};
+use crate::review::asked::{Act, Asked, Drill, questions};
+use crate::review::{Kind, SignOff, signoff, store};
+use crate::runbook::walk::store::last_walked;
 use crate::sources::{self, Session};
 
 /// A second look on the same morning still looks back this far: rates need some time.
 const LEAST: SignedDuration = SignedDuration::from_hours(1);
 /// Acts that are told; a night with more has a report of its own.
 const MOST_ACTS: usize = 500;
+/// The shipped runbooks that are practised, whether only the quarter asks for them, and after how many
+/// days again: disaster recovery and a restore by the month, the rest of what a bad night needs by the
+/// quarter.
+const DRILLS: [(&str, bool, i64); 4] = [
+    ("disaster-recovery", false, 30),
+    ("missed-backup", false, 30),
+    ("incident-response", true, 90),
+    ("failed-deployment", true, 90),
+];
+/// A review that is asked for at the start waits for the connection.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(20);
 
 /// Where things are on this machine.
 #[derive(Clone, Debug)]
 pub struct Places {
     /// None: there is no home, so that nothing can be kept.
     pub sign_offs: Option<PathBuf>,
+    /// Where walks are kept.
+    pub walks: Option<PathBuf>,
     /// The audit log, or why there is none.
     pub audit: Result<PathBuf, String>,
 }
 
-/// Asks everything; what fails is told where it would have stood.
+/// Asks everything; what fails is told where it would have stood. The session is waited for.
 pub async fn ask(
-    session: Option<Arc<Session>>,
+    mut session: watch::Receiver<Option<Arc<Session>>>,
     config: Arc<Config>,
     places: Places,
     wanted: ReviewWanted,
     now: Timestamp,
     out: mpsc::Sender<Msg>,
 ) -> Asked {
-    let (baseline, complaints) = baseline(&places, &wanted.scope).await;
-    let kind = wanted.scope.kind;
-    let last = baseline.as_ref().map(|b| now.duration_since(b.at));
-    let back = wanted.since.or(last).unwrap_or(kind.window()).clamp(LEAST, kind.longest());
-    // To the second: that is what the questions are asked in, and what is compared with sign-offs.
-    let exact = baseline.as_ref().filter(|b| wanted.since.is_none() && now.duration_since(b.at) == back);
-    let since = exact.map_or(now - back, |b| b.at);
-    let asks = questions(kind, since, now);
+    let connected = tokio::time::timeout(CONNECTED_WITHIN, session.wait_for(Option::is_some)).await;
+    let session = connected.ok().and_then(Result::ok).and_then(|s| s.clone());
+    let scope = scope(session.as_deref(), &config, wanted.kind);
+    let (baseline, complaints) = baseline(&places, &scope).await;
+    let last = baseline.as_ref().map(|b| now.duration_since(b.reviewed));
+    let back = wanted.since.or(last).unwrap_or(wanted.kind.window()).clamp(LEAST, wanted.kind.longest());
+    // A sign-off is met to the instant, so that the title can name it.
+    let exact =
+        baseline.as_ref().filter(|b| wanted.since.is_none() && now.duration_since(b.reviewed) == back);
+    let since = exact.map_or(now - back, |b| b.reviewed);
+    let asks = questions(wanted.kind, since, now);
     let of = asks.len();
     let progress = |done| drop(out.try_send(Msg::Reviewing { id: wanted.id, done, of }));
-    let acts = acts(&places, &wanted.scope, since).await;
-    let Some(session) = session else {
-        let failure = no_session();
-        let answers = asks.iter().map(|a| (a.question, Err(failure.clone()))).collect();
-        return Asked {
-            kind,
-            since,
-            until: now,
-            answers,
-            silences: Err(failure),
-            acts,
-            drills: Ok(Vec::new()),
-            baseline,
-            complaints,
-            who: signoff::signer(&Who::here("")),
-        };
+    let (acts, drills) = tokio::join!(acts(&places, &scope, since), drills(&places, wanted.kind));
+    let (answers, silences, user) = match &session {
+        Some(session) => tokio::join!(
+            sources::prometheus::review::ask(session, &config, &asks, progress),
+            sources::silences::active(session, &config),
+            gateway::user(session),
+        ),
+        None => {
+            let failure = no_session();
+            let answers = asks.iter().map(|a| (a.question, Err(failure.clone()))).collect();
+            (answers, Err(failure), String::new())
+        }
     };
-    let (answers, silences, user) = tokio::join!(
-        sources::prometheus::review::ask(&session, &config, &asks, progress),
-        sources::silences::active(&session, &config),
-        gateway::user(&session),
-    );
     let who = signoff::signer(&Who::here(&user));
-    Asked {
+    Asked { scope, since, until: now, answers, silences, acts, drills, baseline, complaints, who }
+}
+
+/// What is reviewed, as sign-offs are filed.
+fn scope(session: Option<&Session>, config: &Config, kind: Kind) -> signoff::Scope {
+    let scope = session.map(|s| s.scope.clone()).unwrap_or_default();
+    let service = scope.service.or_else(|| config.service.clone().map(Clean::from));
+    signoff::Scope {
+        context: scope.context,
+        namespace: scope.namespace.unwrap_or_default(),
+        service: service.unwrap_or_default(),
         kind,
-        since,
-        until: now,
-        answers,
-        silences,
-        acts,
-        drills: Ok(Vec::new()),
-        baseline,
-        complaints,
-        who,
     }
+}
+
+/// When the runbooks that are drills were last walked to their end.
+async fn drills(places: &Places, kind: Kind) -> Result<Vec<Drill>, Clean> {
+    let Some(directory) = places.walks.clone() else {
+        return Err(Clean::new("there is no home directory: no walk is on record"));
+    };
+    let read = tokio::task::spawn_blocking(move || last_walked(&directory)).await;
+    let walked = read.map_err(|e| Clean::from(e.to_string()))?;
+    let due = DRILLS.iter().filter(|(_, rare, _)| kind == Kind::Quarterly || !rare);
+    let drill = |(name, _, days): &(&str, bool, i64)| Drill {
+        name: Clean::new(name),
+        every: SignedDuration::from_hours(24 * days),
+        last: walked.get(*name).copied(),
+    };
+    Ok(due.map(drill).collect())
 }
 
 async fn baseline(places: &Places, scope: &signoff::Scope) -> (Option<SignOff>, Vec<Clean>) {

@@ -18,7 +18,6 @@ pub mod walk;
 pub mod words;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -45,18 +44,6 @@ pub struct Settings {
     pub runbooks: Arc<[crate::runbook::library::Entry]>,
     pub ascii: bool,
     pub read_only: bool,
-    pub files: Files,
-}
-
-/// Where what is kept and what is written down belongs.
-#[derive(Clone, Debug, Default)]
-pub struct Files {
-    /// The sign-offs of reviews; None: there is no home directory.
-    pub reviews: Option<PathBuf>,
-    /// Walks through runbooks; None: there is no home directory.
-    pub walks: Option<PathBuf>,
-    /// Reports, where none is named.
-    pub reports: PathBuf,
 }
 
 /// What stands between us and the cluster.

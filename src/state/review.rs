@@ -1,10 +1,12 @@
 //! The review that is held: what was asked, what is shown, what was written of it.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use tui_textarea::TextArea;
 
-use crate::review::{Draft, Kind, Line, Review};
+use crate::review::{Asked, Draft, Kind, Line, Review};
 
 #[derive(Clone, Debug)]
 pub struct ReviewState {
@@ -16,9 +18,13 @@ pub struct ReviewState {
     pub begun: Timestamp,
     /// Questions that are answered, and how many there are.
     pub progress: (usize, usize),
+    /// The answers, while a feed has not had its say yet.
+    pub asked: Option<Box<Asked>>,
     /// None while its questions are under way.
     pub review: Option<Review>,
     pub draft: Draft,
+    /// What was written of the reviews of the other kinds, before they are signed.
+    pub shelved: BTreeMap<Kind, Draft>,
     /// The line under the cursor, in the order in which they are shown.
     pub selected: usize,
     /// One line after the other, each on a page of its own.

@@ -29,8 +29,8 @@ pub fn draw(paint: &mut Paint<'_>, area: Rect, page: &Page) {
             let inner = paint.frame(area, title, Line::default(), true, true);
             log_lines(paint, inner, log);
         }
-        Page::Walk => super::walk::page(paint, area),
         Page::Review => super::review::page(paint, area),
+        Page::Walk => super::walk::page(paint, area),
         Page::Messages { scroll } => messages(paint, area, *scroll),
         Page::Operations { scroll } => super::operations::page(paint, area, *scroll),
         Page::Output { operation, scroll } => super::output::page(paint, area, operation, *scroll),

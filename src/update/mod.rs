@@ -73,7 +73,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Operation { id, progress } => return dialog::progress(state, &id, progress),
         Msg::Output { id, lines, is_all } => output::arrived(state, &id, lines, is_all),
         Msg::Reviewing { id, done, of } => review::progress(state, id, done, of),
-        Msg::Reviewed { id, asked } => review::arrived(state, id, &asked),
+        Msg::Reviewed { id, asked } => review::arrived(state, id, *asked),
         Msg::SignedOff { id, kept } => review::signed(state, id, *kept),
         Msg::Reported(written) => review::reported(state, written),
         Msg::Resumed => return vec![Effect::Repaint],
@@ -98,6 +98,7 @@ fn tick(state: &mut State, now: jiff::Timestamp) -> Vec<Effect> {
     state.dirty.pods |= pods_due && !state.derived.pods.unhealthy.is_empty();
     let mut effects = dialog::tick(state);
     effects.extend(walk::tick(state));
+    review::stand(state);
     effects
 }
 
@@ -106,16 +107,16 @@ fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
         Some(Overlay::Quit) => return quit_answer(state, chord),
         Some(Overlay::Stop { .. }) => return output::stop_answer(state, chord),
         Some(Overlay::Dialog(_)) => return dialog::key(state, chord),
+        Some(Overlay::SignOff) => return review::sign_answer(state, chord),
+        Some(Overlay::ReviewNote(_)) => {
+            review::note_key(state, chord);
+            return Vec::new();
+        }
         // In a field of a walk Tab goes through what is offered.
         Some(Overlay::Text(entry))
             if entry.purpose == TextPurpose::Walk && chord == Chord::plain(Code::Tab) =>
         {
             walk::next_offer(state);
-            return Vec::new();
-        }
-        Some(Overlay::SignOff) => return review::sign_answer(state, chord),
-        Some(Overlay::ReviewNote(_)) => {
-            review::note_key(state, chord);
             return Vec::new();
         }
         Some(Overlay::Help { .. }) if chord == Chord::plain(Code::Esc) => {

@@ -7,15 +7,19 @@ use tui_textarea::{CursorMove, TextArea};
 use super::commands::Step;
 use crate::effect::{Effect, ReviewWanted};
 use crate::input::{Chord, Code, Command};
+use crate::model::FeedId;
 use crate::model::{Clean, Health};
 use crate::review::report::{Document, Format, render};
 use crate::review::signoff::MOST_NOTE_CHARS;
-use crate::review::{Asked, Draft, Kind, Opens, Review, SignOff, scope};
+use crate::review::{Asked, Draft, Kind, Opens, Review, SignOff};
 use crate::state::review::{ReviewNote, ReviewState, Signing};
-use crate::state::{Overlay, Page, State};
+use crate::state::{Connection, Overlay, Page, State};
 
 /// A review that is older is asked anew: the morning has moved on.
 const FRESH: SignedDuration = SignedDuration::from_mins(15);
+
+/// Feeds that have not answered by then are told as such.
+const FEEDS_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// Shows the review that is held; begins one where there is none, or where it is of another time.
 pub fn open(state: &mut State) -> Vec<Effect> {
@@ -31,24 +35,38 @@ pub fn open(state: &mut State) -> Vec<Effect> {
     if held { Vec::new() } else { begin(state, kind, None) }
 }
 
+/// The review that the program was started for.
+pub fn begin_with(state: &mut State, kind: Kind, since: Option<SignedDuration>) -> Vec<Effect> {
+    state.view.pages.push(Page::Review);
+    begin(state, kind, since)
+}
+
 /// Asks everything anew. What was noted stays.
 pub fn begin(state: &mut State, kind: Kind, since: Option<SignedDuration>) -> Vec<Effect> {
     state.reviews += 1;
     let id = state.reviews;
-    let before = state.review.take().filter(|r| r.kind == kind && r.signing == Signing::Not);
+    let mut shelved = state.review.take().map_or_else(Default::default, |before| {
+        let mut shelved = before.shelved;
+        if before.signing == Signing::Not {
+            shelved.insert(before.kind, before.draft);
+        }
+        shelved
+    });
     state.review = Some(Box::new(ReviewState {
         id,
         kind,
         since,
         begun: state.now,
         progress: (0, 0),
+        asked: None,
         review: None,
-        draft: before.map(|r| r.draft).unwrap_or_default(),
+        draft: shelved.remove(&kind).unwrap_or_default(),
+        shelved,
         selected: 0,
         walking: false,
         signing: Signing::Not,
     }));
-    vec![Effect::Review(ReviewWanted { id, scope: scope(state, kind), since })]
+    vec![Effect::Review(ReviewWanted { id, kind, since })]
 }
 
 pub fn progress(state: &mut State, id: u64, done: usize, of: usize) {
@@ -57,14 +75,27 @@ pub fn progress(state: &mut State, id: u64, done: usize, of: usize) {
     }
 }
 
-/// Everything is answered: the review stands as of now, and does not move while it is read.
-pub fn arrived(state: &mut State, id: u64, asked: &Asked) {
-    if state.review.as_ref().is_none_or(|r| r.id != id) {
-        return;
+/// Everything is answered.
+pub fn arrived(state: &mut State, id: u64, asked: Asked) {
+    if let Some(held) = state.review.as_mut().filter(|r| r.id == id) {
+        held.asked = Some(Box::new(asked));
+        stand(state);
     }
-    state.dirty.rest = true;
+}
+
+/// Once every feed has had its say, too, the review stands, and does not move while it is read.
+pub fn stand(state: &mut State) {
+    let has_spoken = |feed: &FeedId| {
+        let status = state.known.status(*feed);
+        status.ready_at.is_some() || status.failure.is_some()
+    };
+    let ready = matches!(state.connection, Connection::Failed(_)) || FeedId::ALL.iter().all(has_spoken);
+    let late = |begun| state.now.duration_since(begun) > FEEDS_WITHIN;
+    let asked = state.review.as_mut().filter(|r| ready || late(r.begun)).and_then(|r| r.asked.take());
+    let Some(asked) = asked else { return };
+    state.dirty.pods = true;
     state.settle();
-    let made = Review::of(state, asked);
+    let made = Review::of(state, &asked);
     if let Some(held) = &mut state.review {
         held.selected = 0;
         held.review = Some(made);

@@ -234,12 +234,20 @@ fn a_report_goes_to_a_file_for_its_owner_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_weekly_review_has_lines_of_its_own() {
     let (mut cockpit, _) = open("calm", WIDE).await;
-    cockpit.press("v");
+    cockpit.press("n");
+    cockpit.type_text("of the morning");
+    cockpit.press("enter v");
     let review = reviewed(&mut cockpit).await;
+    assert_eq!(cockpit.state.review.as_ref().unwrap().draft, Default::default());
     assert_eq!(review.scope.kind, midwatch::review::Kind::Weekly);
     for id in ["slo", "latency-trend", "traffic-trend", "patterns", "restores"] {
         assert!(review.line(id).is_some(), "{id}:\n{}", cockpit.screen());
     }
     let trend = review.line("latency-trend").unwrap();
     assert_eq!(trend.outcome(), Outcome::Pass, "{trend:?}");
+    cockpit.press("v v v");
+    reviewed(&mut cockpit).await;
+    let held = cockpit.state.review.as_ref().unwrap();
+    let notes: Vec<&str> = held.draft.notes.values().map(String::as_str).collect();
+    assert_eq!((held.kind, notes), (midwatch::review::Kind::Daily, vec!["of the morning"]), "notes stay");
 }

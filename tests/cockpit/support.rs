@@ -11,7 +11,7 @@ use midwatch::config::Config;
 use midwatch::input::Chord;
 use midwatch::journal::Journal;
 use midwatch::msg::Msg;
-use midwatch::runtime::Engine;
+use midwatch::runtime::{Engine, Kept};
 use midwatch::sim::{self, Scenario, Sim};
 use midwatch::sources::SOURCES;
 use midwatch::state::actions::Stage;
@@ -77,14 +77,17 @@ impl Cockpit {
         });
         let ticking = *sim.clock();
         let clock = Clock::new(move || ticking.now());
-        let mut state = setup::state(&global, config.clone(), &capabilities(), clock.now(), size);
-        state.settings.files.reviews = Some(directory.path().join("reviews"));
-        state.settings.files.walks = Some(directory.path().join("walks"));
-        state.settings.files.reports = directory.path().to_owned();
+        let state = setup::state(&global, config.clone(), &capabilities(), clock.now(), size);
         let (out, messages) = mpsc::channel(256);
         let window = Duration::from_secs(u64::try_from(state.view.window.duration().as_secs()).unwrap());
         let journal = Journal::open(directory.path().join("audit")).map_err(|e| e.to_string());
-        let mut engine = Engine::new(out, &state.settings, clock.clone(), window, journal);
+        let kept = Kept {
+            journal,
+            walks: Some(directory.path().join("walks")),
+            reviews: Some(directory.path().join("reviews")),
+            reports: directory.path().to_owned(),
+        };
+        let mut engine = Engine::new(out, &state.settings, clock.clone(), window, kept);
         engine
             .perform(midwatch::effect::Effect::Connect { epoch: state.epoch, target: state.target.clone() });
         let (quit, history, drawn) = (false, Vec::new(), None);

@@ -382,7 +382,7 @@ pub(super) fn words_of(trouble: &crate::sources::kubernetes::trouble::Trouble) -
 }
 
 /// Who the API server says we are; empty where it does not say.
-pub async fn user(session: &Session) -> String {
+pub(crate) async fn user(session: &Session) -> String {
     session.user_or_ask(async || review::user(session).await).await.to_owned()
 }
 

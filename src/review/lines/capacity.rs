@@ -29,7 +29,7 @@ pub fn look(look: &Look<'_>, id: SignalId) -> Result<Seen, String> {
     let said = human::value(now, id.unit());
     let trend = course.as_ref().and_then(|c| trend::of(&c.points));
     let full = trend.and_then(|t| t.full_in_days(1.0));
-    let within = look.asked.kind.full_within_days();
+    let within = look.asked.kind().full_within_days();
     let mut judged = outcome(measure.health);
     if full.is_some_and(|days| days < within) {
         judged = judged.max(Outcome::Warning);

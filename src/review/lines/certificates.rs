@@ -11,7 +11,7 @@ use crate::state::measures;
 const MATTERS_DAYS: f64 = 7.0;
 
 pub fn look(look: &Look<'_>) -> Result<Seen, String> {
-    let ahead = look.asked.kind.certificate_days();
+    let ahead = look.asked.kind().certificate_days();
     let objective = look.objective(SignalId::CertificateDays).cloned().unwrap_or(Objective {
         signal: SignalId::CertificateDays,
         better: Better::Higher,
@@ -85,7 +85,7 @@ mod tests {
     use crate::model::cluster::Certificate;
     use crate::model::{Batch, Change, Observation};
     use crate::review::Kind;
-    use crate::review::testing::{asked, state};
+    use crate::review::testing::{asked, scope, state};
 
     fn with(days: i64, ready: bool, kind: Kind) -> Seen {
         let mut state = state();
@@ -103,7 +103,7 @@ mod tests {
             Change::Ready,
         ];
         state.known.apply(Batch { epoch: 0, feed: FeedId::Certificates, at: state.now, changes });
-        let asked = crate::review::Asked { kind, ..asked(&[]) };
+        let asked = crate::review::Asked { scope: scope(kind), ..asked(&[]) };
         look(&Look { state: &state, asked: &asked }).unwrap()
     }
 

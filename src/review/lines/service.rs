@@ -29,7 +29,7 @@ pub fn look(look: &Look<'_>, id: SignalId) -> Result<Seen, String> {
     judged = judged.max(match now.health {
         Health::Warning | Health::Critical => outcome(now.health),
         // A night's mean hides ten bad minutes; of weeks the objectives' own line tells.
-        _ if look.asked.kind == Kind::Daily
+        _ if look.asked.kind() == Kind::Daily
             && worst.is_some_and(|w| objective.judge(w.v) == Health::Critical) =>
         {
             Outcome::Warning
