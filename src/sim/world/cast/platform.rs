@@ -121,7 +121,9 @@ fn bindings(stage: &mut Stage) -> Result<(), ApiError> {
     const GROUP: &str = "rbac.authorization.k8s.io";
     let created = time(stage.now_ms - 200 * DAY_MS);
     let binding = |name: &str, role: &str, subject: Value| {
-        json!({"metadata": {"name": name, "creationTimestamp": created}, "subjects": [subject],
+        // By its name, so that the dice fall for everything else as they did without it.
+        let uid = super::uuid(&format!("binding/{name}"));
+        json!({"metadata": {"name": name, "uid": uid, "creationTimestamp": created}, "subjects": [subject],
             "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": role}})
     };
     let sre = json!({"apiGroup": GROUP, "kind": "Group", "name": "sre"});
