@@ -139,6 +139,13 @@ pub enum WalkEffect {
         invocation: Invocation,
         timeout: Duration,
         expect: Expect,
+        /// Whether what it writes is kept as evidence.
+        keeps: bool,
+    },
+    /// End the command of a step that only looks.
+    Stop {
+        walk: String,
+        step: StepId,
     },
     /// What others have written since.
     ReadOn {

@@ -14,6 +14,8 @@
 //!   plain data. The state is a fold of messages, so every screen can be tested without a cluster.
 //! - What is derived (sorted, filtered, judged) is derived once per change, by [`state::State::settle`].
 //! - Async lives in [`runtime`], [`sources`], [`actions`] and [`sim`]; nowhere else.
+//! - A walk through a runbook is the fold of its events, which are on disk before they are shown
+//!   ([`runbook::walk`]).
 //! - [`actions::gateway`] is the one way to write, and [`journal`] has on disk what it does before it is
 //!   done.
 //!
@@ -27,6 +29,9 @@
 //!   anything: the [`actions::gateway`] checks, shows, records and sends;
 //! - a **key**: a line in [`input::command::COMMANDS`], one in `keymaps/default.toml`, and what it does
 //!   in `update/commands.rs`;
+//! - a **runbook**: a Markdown file under `assets/runbooks/`, and its line in `runbook/library`; a **kind of
+//!   check**: a file in [`runbook::check`];
+//! - a **line of the review**: a file in [`review`], and its line in the registry there;
 //! - a **scenario**: a TOML file under `assets/scenarios/`.
 //!
 //! Help, key hints, the palette, `doctor` and `midwatch keys` derive from these registries.

@@ -1,6 +1,7 @@
 //! Walks on their way to the disk: one after the other, in the order in which they were asked for, away
 //! from the loop. Nothing of a step is started before the disk has it that it begins.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::actions::gateway::Gateway;
-use crate::actions::gateway::run::{Exit, Ran};
+use crate::actions::gateway::run::{Exit, Ran, Run};
 use crate::actions::runbook_command;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,7 +20,7 @@ use crate::model::action::Difference;
 use crate::model::command::{OutputLine, quoted};
 use crate::model::{Clean, Failure, FailureKind};
 use crate::msg::{Msg, WalkMsg, WalkOpened};
-use crate::runbook::document::{Document, Expect};
+use crate::runbook::document::{Document, Expect, StepId};
 use crate::runbook::library;
 use crate::runbook::walk::event::OfStep;
 use crate::runbook::walk::store::{Open, Store, StoreError};
@@ -65,6 +66,8 @@ struct Worker {
     who: Who,
     /// Ends what was begun for the walk that is left.
     stop: CancellationToken,
+    /// What ends the command of a step.
+    running: HashMap<StepId, CancellationToken>,
 }
 
 impl Walks {
@@ -79,9 +82,20 @@ impl Walks {
     ) -> Self {
         let (jobs, mut asked) = mpsc::unbounded_channel();
         let again = jobs.clone();
-        let (open, who, stop) = (None, Who::here(""), CancellationToken::new());
-        let mut worker =
-            Worker { directory, config, clock, messages, session, gateway, jobs: again, open, who, stop };
+        let (open, who, stop, running) = (None, Who::here(""), CancellationToken::new(), HashMap::new());
+        let mut worker = Worker {
+            directory,
+            config,
+            clock,
+            messages,
+            session,
+            gateway,
+            jobs: again,
+            open,
+            who,
+            stop,
+            running,
+        };
         tokio::spawn(async move {
             while let Some(job) = asked.recv().await {
                 worker.perform(job).await;
@@ -117,6 +131,11 @@ impl Worker {
                 let (at, who) = (self.clock.now(), self.who.clone());
                 self.written(&walk, move || record(&open, at, &who, what, &output)).await;
             }
+            Job::Effect(WalkEffect::Stop { walk, step }) => {
+                if let Some(stop) = self.open_as(&walk).and_then(|_| self.running.get(&step)) {
+                    stop.cancel();
+                }
+            }
             Job::Effect(WalkEffect::ReadOn { walk }) => self.read_on(&walk).await,
             Job::Effect(WalkEffect::Report { walk }) => {
                 let Some(open) = self.open_as(&walk) else { return };
@@ -124,7 +143,7 @@ impl Worker {
                 let files = files.map_err(|e| failure("write the walk's report", &e));
                 self.tell(WalkMsg::Reported { walk, files }).await;
             }
-            Job::Effect(WalkEffect::Look { begins, invocation, timeout, expect }) => {
+            Job::Effect(WalkEffect::Look { begins, invocation, timeout, expect, keeps }) => {
                 let session = self.session.borrow().clone();
                 let run = runbook_command::run_of("step", &invocation, timeout.as_secs(), session.as_deref());
                 match run {
@@ -134,7 +153,7 @@ impl Worker {
                             self.tell(WalkMsg::NotWritten { walk: begins.walk, failure }).await;
                             return;
                         }
-                        self.look(begins, run, expect);
+                        self.look(begins, run, expect, keeps);
                     }
                 }
             }
@@ -205,9 +224,10 @@ impl Worker {
     }
 
     /// Runs what only looks; what comes of it is written when it has ended.
-    fn look(&self, begins: Begins, run: crate::actions::gateway::run::Run, expect: Expect) {
+    fn look(&mut self, begins: Begins, run: Run, expect: Expect, keeps: bool) {
         let (gateway, messages, jobs) = (self.gateway.clone(), self.messages.clone(), self.jobs.clone());
-        let (stop, host) = (self.stop.clone(), self.who.host.clone());
+        let (stop, host) = (self.stop.child_token(), self.who.host.clone());
+        self.running.insert(begins.step.clone(), stop.clone());
         tokio::spawn(async move {
             let (live, mut lines) = mpsc::channel(QUEUE);
             let (walk, step) = (begins.walk.clone(), begins.step.clone());
@@ -225,6 +245,7 @@ impl Worker {
             let shown = run.argv.iter().map(|a| quoted(a)).collect::<Vec<_>>().join(" ");
             let (evidence, output) = evidence(shown, host, ran, &expect);
             drop(told(output.clone(), true).await);
+            let output = if keeps { output } else { Vec::new() };
             drop(jobs.send(Job::Ended { begins, evidence: Box::new(evidence), output }));
         });
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::State;
 use super::actions::OfStep;
 use super::output::Output;
-use crate::model::action::Difference;
+use crate::model::action::{ActionId, Difference};
 use crate::model::ask::Ask;
 use crate::model::{Clean, Failure, Verdict};
 use crate::runbook::command::Command;
@@ -47,6 +47,8 @@ pub struct WalkView {
     pub asking: Option<Asking>,
     /// What has changed in the document since it was walked; shown until a key is pressed.
     pub changed: Vec<Difference>,
+    /// An action that the step wants, while it is asked what it is to be done to.
+    pub wanted: Option<(ActionId, OfStep)>,
     /// The check that waits for an answer from outside.
     pub checking: Option<StepId>,
     /// Something is on its way to the disk: the keys that would write wait for it.

@@ -242,6 +242,7 @@ fn shown(state: &State) -> Vec<(Vec<Command>, &'static str)> {
     if state.view.active_panel() == crate::panels::ALERTS && state.view.pages.len() < 2 {
         hints.push((vec![C::Act(A::Acknowledge)], "acknowledge"));
         hints.push((vec![C::Act(A::Silence)], "silence"));
+        hints.push((vec![C::Runbooks], "runbook"));
     }
     if layers.contains(&Layer::Chart) {
         hints.push((vec![C::Wider, C::Narrower], "window"));
@@ -251,6 +252,7 @@ fn shown(state: &State) -> Vec<(Vec<Command>, &'static str)> {
         (vec![C::Act(A::Restart)], "restart"),
         (vec![C::Act(A::RollBack)], "roll back"),
         (vec![C::Actions], "actions"),
+        (vec![C::Runbooks], "runbooks"),
         (vec![C::SwitchNamespace], "namespace"),
         (vec![C::Palette], "palette"),
     ]);

@@ -68,7 +68,10 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         C::WalkReport => return walk::report(state),
         C::Operations => state.view.pages.push(Page::Operations { scroll: 0 }),
         C::Output => output::open(state),
-        C::Stop => output::ask_to_stop(state),
+        C::Stop => match walk::stop(state) {
+            Some(effects) => return effects,
+            None => output::ask_to_stop(state),
+        },
         C::Review => return review::open(state),
         C::ReviewNote
         | C::ReviewReason
@@ -331,6 +334,9 @@ fn accept(state: &mut State) -> Vec<Effect> {
 
 /// Esc in a field: the filter or search that was being typed is dropped.
 fn cancel(state: &mut State) {
+    if let Some(view) = state.open_walk_mut() {
+        view.wanted = None;
+    }
     match state.view.overlay.take() {
         Some(Overlay::Text(entry)) if entry.purpose == TextPurpose::Filter => {
             let panel = state.view.active_panel();

@@ -84,6 +84,8 @@ pub fn go_on(state: &mut State) -> Vec<Effect> {
 pub fn request(state: &mut State, request: Request) -> Vec<Effect> {
     state.dialogs += 1;
     let (id, since) = (state.dialogs, state.now);
+    let wanted = state.open_walk_mut().and_then(|view| view.wanted.take());
+    let of_step = wanted.filter(|(action, _)| *action == request.action).map(|(_, step)| step);
     let dialog = Dialog {
         id,
         request: request.clone(),
@@ -91,7 +93,7 @@ pub fn request(state: &mut State, request: Request) -> Vec<Effect> {
         since,
         moved: None,
         hint: None,
-        of_step: None,
+        of_step,
     };
     state.view.overlay = Some(Overlay::Dialog(Box::new(dialog)));
     vec![Effect::Plan { dialog: id, request }]

@@ -112,6 +112,7 @@ fn opened_well(state: &mut State, opened: WalkOpened) -> Vec<Effect> {
         output: Default::default(),
         asking: None,
         changed: opened.changed,
+        wanted: None,
         checking: None,
         is_writing: false,
         search: String::new(),
@@ -258,6 +259,15 @@ fn run(state: &mut State, step: &Step, how: Doing) -> Vec<Effect> {
         state.notice(Health::Warning, why);
         return Vec::new();
     }
+    if how == Doing::Best && next.native == Some(Native::Flush) {
+        // Which caches there are has to be looked for first.
+        let (walk, step, command) = (view.walk.id.clone(), step.id.clone(), number);
+        let of_step = OfStep { walk, step, command, ran: "midwatch: flush".to_owned() };
+        if let Some(view) = state.open_walk_mut() {
+            view.wanted = Some((ActionId::FlushCache, of_step));
+        }
+        return super::dialog::ask_for(state, ActionId::FlushCache);
+    }
     if how == Doing::Best
         && let Some(request) = instead(state, next, &view.walk)
     {
@@ -284,7 +294,8 @@ fn run(state: &mut State, step: &Step, how: Doing) -> Vec<Effect> {
         view.is_writing = true;
         view.output.remove(&step.id);
     }
-    vec![Effect::Walk(WalkEffect::Look { begins, invocation, timeout, expect })]
+    let keeps = attributes.evidence != Some(false);
+    vec![Effect::Walk(WalkEffect::Look { begins, invocation, timeout, expect, keeps })]
 }
 
 /// The command through the gateway: its dialog shows exactly what would run.
@@ -344,6 +355,15 @@ fn instead(state: &State, command: &Command, walk: &Walk) -> Option<Request> {
     }
     let subject = state.subject_named(&wanted)?;
     Some(Request { action, subject, answers: answers.into_iter().collect() })
+}
+
+/// Ends the command of the step, which only looks; None where there is none.
+pub fn stop(state: &mut State) -> Option<Vec<Effect>> {
+    let view = state.open_walk().filter(|_| matches!(state.view.pages.last(), Some(Page::Walk)))?;
+    let step = view.step()?.id.clone();
+    let under_way = view.walk.steps.get(&step)?.under_way.as_ref()?;
+    let walk = view.walk.id.clone();
+    under_way.plan.is_empty().then(|| vec![Effect::Walk(WalkEffect::Stop { walk, step })])
 }
 
 pub fn attest(state: &mut State) -> Vec<Effect> {

@@ -503,3 +503,19 @@ async fn a_failed_deployment_is_walked_from_its_alert_to_its_recovery() {
         cockpit.audit().into_iter().filter(|r| r.entry.phase == midwatch::journal::Phase::Acted).count();
     assert_eq!(acts, 1, "rolled back once, and nothing else was done");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_walk_on_the_screen() {
+    for (size, name) in [((80, 24), "walk_80"), ((120, 40), "walk_120"), ((200, 60), "walk_beside_200")] {
+        let mut cockpit = Cockpit::open("bad-deploy", size).await;
+        cockpit.walk("failed-deployment", Wanted::New).await;
+        cockpit.press("enter enter");
+        cockpit.until_settled(1).await;
+        cockpit.press("tab tab tab tab");
+        if size.0 == 200 {
+            cockpit.press("p");
+        }
+        cockpit.state.notices.clear();
+        insta::assert_snapshot!(name, cockpit.screen());
+    }
+}

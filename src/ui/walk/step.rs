@@ -185,6 +185,9 @@ impl Lines<'_, '_> {
             );
             self.labelled("expected", &parts.join(", "), Role::Text);
         }
+        if let Some(undo) = step.fence.as_ref().and_then(|f| f.attributes.undo.as_ref()) {
+            self.labelled("undone by", &crate::model::Clean::new(undo), Role::Text);
+        }
         match &step.check {
             Some(Ok(check)) => {
                 self.blank();
