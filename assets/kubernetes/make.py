@@ -21,6 +21,7 @@ api.apps.v1.ReplicaSet api.apps.v1.StatefulSet api.apps.v1.DaemonSet api.apps.v1
 api.batch.v1.Job api.batch.v1.CronJob api.autoscaling.v2.HorizontalPodAutoscaler
 api.autoscaling.v1.HorizontalPodAutoscaler api.autoscaling.v1.Scale api.policy.v1.PodDisruptionBudget
 api.policy.v1.Eviction api.discovery.v1.EndpointSlice api.coordination.v1.Lease
+api.networking.v1.NetworkPolicy api.rbac.v1.RoleBinding api.rbac.v1.ClusterRoleBinding
 api.authorization.v1.SelfSubjectAccessReview api.authorization.v1.SelfSubjectRulesReview
 api.authentication.v1.SelfSubjectReview
 apimachinery.pkg.apis.meta.v1.DeleteOptions apimachinery.pkg.apis.meta.v1.Status

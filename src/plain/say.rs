@@ -39,20 +39,20 @@ pub fn outline(state: &State, out: &mut impl Write) -> Result<()> {
             None => view.walk.status(&step.id).word(),
         };
         let here = if i == view.at { ", here" } else { "" };
-        writeln!(out, "  {}. {} [{word}{here}]", i + 1, step.text)?;
+        writeln!(out, "  {}. {} [{word}{here}]", i + 1, view.title(step))?;
     }
     Ok(())
 }
 
 pub fn step(state: &State, view: &WalkView, out: &mut impl Write) -> Result<()> {
     let Some(step) = view.step() else { return Ok(()) };
-    let status = view.walk.status(&step.id);
+    let status = &view.walk.status(&step.id);
     let words =
         if status.words().is_empty() { String::new() } else { format!(": {}", Clean::new(status.words())) };
     writeln!(out)?;
     writeln!(out, "Step {} of {}, {}{words}", view.at + 1, view.shown.len(), status.word())?;
     let number = step.number.map(|n| format!("{n}. ")).unwrap_or_default();
-    writeln!(out, "{number}{}", step.text)?;
+    writeln!(out, "{number}{}", view.title(step))?;
     for part in &step.prose {
         prose(part, out)?;
     }
@@ -91,6 +91,9 @@ pub fn step(state: &State, view: &WalkView, out: &mut impl Write) -> Result<()> 
     match (status, step.kind) {
         (Status::ToDo | Status::Failed(_), StepKind::Check) => writeln!(out, "'do' checks it now"),
         (Status::ToDo | Status::Failed(_), _) if step.has_commands() => writeln!(out, "'do' runs it"),
+        (Status::ToDo, _) if view.first_within(step).is_some() => {
+            writeln!(out, "'do' goes to its own steps")
+        }
         (Status::ToDo, _) => writeln!(out, "'tick' when it is done"),
         (Status::Unknown(_), _) => {
             writeln!(out, "'tick' it was done, 'skip REASON', or 'undo' makes it to do again")

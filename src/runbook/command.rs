@@ -9,6 +9,9 @@ mod programs;
 mod risk;
 mod split;
 mod sql;
+mod token;
+mod tools;
+mod transfer;
 
 use std::collections::BTreeMap;
 

@@ -148,6 +148,14 @@ pub struct Problem {
 }
 
 impl Step {
+    /// In one line: what it says, or what a check wants to see.
+    pub fn title(&self) -> String {
+        match &self.check {
+            Some(Ok(check)) => check.words(),
+            _ => self.text.to_string(),
+        }
+    }
+
     pub fn has_commands(&self) -> bool {
         self.fence.as_ref().is_some_and(|f| !f.commands.is_empty())
     }

@@ -254,10 +254,8 @@ fn kebab(name: &str) -> String {
             && (before.is_some_and(|b| b.is_lowercase() || b.is_ascii_digit())
                 || (before.is_some_and(|b| b.is_uppercase())
                     && chars.get(index + 1).is_some_and(|n| n.is_lowercase())));
-        if !c.is_alphanumeric() || starts_word {
-            if !out.is_empty() && !out.ends_with('-') {
-                out.push('-');
-            }
+        if (!c.is_alphanumeric() || starts_word) && !out.is_empty() && !out.ends_with('-') {
+            out.push('-');
         }
         if c.is_alphanumeric() {
             out.extend(c.to_lowercase());

@@ -10,7 +10,7 @@ use crate::model::action::Difference;
 use crate::model::ask::Ask;
 use crate::model::{Clean, Failure, Verdict};
 use crate::runbook::command::Command;
-use crate::runbook::document::{Document, Fence, Step, StepId, StepKind};
+use crate::runbook::document::{Document, Fence, Section, Step, StepId, StepKind};
 use crate::runbook::library;
 use crate::runbook::walk::{Status, StepState, Walk};
 
@@ -115,6 +115,32 @@ impl WalkView {
             self.at = at;
             self.scroll = 0;
         }
+    }
+
+    /// The step in one line; of a check with its parameters filled in.
+    pub fn title(&self, step: &Step) -> String {
+        match &step.check {
+            Some(Ok(check)) => check.filled(&self.walk.parameters).unwrap_or_else(|_| check.clone()).words(),
+            _ => step.text.to_string(),
+        }
+    }
+
+    /// Where the first step that is nested in this one and can still be done stands.
+    pub fn first_within(&self, step: &Step) -> Option<usize> {
+        let index = self.document.steps.iter().position(|s| s.id == step.id)?;
+        self.steps().position(|s| s.parent == Some(index) && !self.walk.status(&s.id).is_settled())
+    }
+
+    /// The sections whose first step this is, outermost first: their prose leads to it.
+    pub fn led_by(&self, step: &Step) -> Vec<&Section> {
+        let above = |of: usize| {
+            std::iter::successors(Some(of), |s| self.document.sections.get(*s).and_then(|s| s.parent))
+        };
+        let before: Vec<usize> =
+            self.steps().take_while(|s| s.id != step.id).flat_map(|s| above(s.section)).collect();
+        let mut led: Vec<usize> = above(step.section).filter(|s| !before.contains(s)).collect();
+        led.reverse();
+        led.into_iter().filter_map(|s| self.document.sections.get(s)).collect()
     }
 
     /// The next step from the cursor on that can still be done, going round once.

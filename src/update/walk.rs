@@ -159,7 +159,7 @@ fn events_came(
     if read <= view.read {
         return Vec::new();
     }
-    let before = view.step().map(|s| (s.id.clone(), view.walk.status(&s.id).clone()));
+    let before = view.step().map(|s| (s.id.clone(), view.walk.status(&s.id)));
     events.iter().for_each(|event| view.walk.apply(event));
     (view.read, view.is_writing) = (read, false);
     let mut changed = false;
@@ -224,6 +224,11 @@ pub fn do_step(state: &mut State, how: Doing) -> Vec<Effect> {
         }
         (StepKind::Command, _) => run(state, &step, how),
         (StepKind::Task | StepKind::Numbered, _) if step.has_commands() => run(state, &step, how),
+        // Its own steps come first.
+        (StepKind::Task | StepKind::Numbered, _) if view.first_within(&step).is_some() => {
+            step_by(state, |view| view.first_within(&step));
+            Vec::new()
+        }
         (StepKind::Task | StepKind::Numbered, _) => {
             ask(state, Asking::Attest(step.id), "");
             Vec::new()
@@ -343,7 +348,7 @@ fn instead(state: &State, command: &Command, walk: &Walk) -> Option<Request> {
 
 pub fn attest(state: &mut State) -> Vec<Effect> {
     let Some(step) = current(state) else { return Vec::new() };
-    match state.open_walk().map(|view| view.walk.status(&step.id).clone()) {
+    match state.open_walk().map(|view| view.walk.status(&step.id)) {
         Some(Status::Running(_)) => state.notice(Health::Warning, "it is under way: wait for its end"),
         Some(Status::Verified(_)) => state.notice(Health::Warning, "it is verified already, which is more"),
         _ => ask(state, Asking::Attest(step.id), ""),
@@ -353,7 +358,7 @@ pub fn attest(state: &mut State) -> Vec<Effect> {
 
 pub fn skip(state: &mut State) -> Vec<Effect> {
     let Some(step) = current(state) else { return Vec::new() };
-    match state.open_walk().map(|view| view.walk.status(&step.id).clone()) {
+    match state.open_walk().map(|view| view.walk.status(&step.id)) {
         Some(Status::Running(_)) => state.notice(Health::Warning, "it is under way: wait for its end"),
         Some(Status::Verified(_) | Status::Attested(_)) => {
             state.notice(Health::Warning, "it is done already; u makes it to do again");
@@ -372,7 +377,7 @@ pub fn note(state: &mut State) -> Vec<Effect> {
 
 pub fn untick(state: &mut State) -> Vec<Effect> {
     let Some(step) = current(state) else { return Vec::new() };
-    match state.open_walk().map(|view| view.walk.status(&step.id).clone()) {
+    match state.open_walk().map(|view| view.walk.status(&step.id)) {
         None | Some(Status::ToDo) => {
             state.notice(Health::Warning, "it is to do already");
             Vec::new()
@@ -464,12 +469,15 @@ pub fn ended(state: &mut State, operation: &Operation) -> Vec<Effect> {
         Progress::Unknown(words) => (words.to_string(), None, true),
         _ => return Vec::new(),
     };
+    // midwatch's own action writes nothing: it is watched until it has come about.
+    let is_own = operation.output.is_none();
     let output: Vec<OutputLine> = operation.output.iter().flat_map(|o| o.lines.iter().cloned()).collect();
     let fence = view.document.steps.iter().find(|s| s.id == step.step).and_then(|s| s.fence.as_ref());
     let expect = fence.and_then(|f| f.attributes.expect.as_ref());
     let expect = expect.map(|e| judge::of_walk(e, &view.walk.parameters));
-    let unmet =
-        expect.filter(|_| failed.is_none() && !is_unknown).and_then(|e| judge::unmet(&e, None, &output));
+    let unmet = expect
+        .filter(|_| failed.is_none() && !is_unknown && !is_own)
+        .and_then(|e| judge::unmet(&e, None, &output));
     let evidence = Evidence {
         ran: step.ran.clone(),
         words,

@@ -9,7 +9,6 @@ use midwatch::runbook::check::Check;
 use midwatch::sim::Fault;
 use midwatch::state::answers::EVERY;
 
-use crate::remedies;
 use crate::support::Cockpit;
 
 /// What a check is, what it comes to, and what is said of it.
@@ -100,8 +99,8 @@ async fn in_a_calm_night_all_is_well() {
         .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_deploy_fails_its_checks_until_it_is_rolled_back() {
+#[tokio::test]
+async fn a_bad_deploy_fails_its_checks() {
     let mut cockpit = Cockpit::open("bad-deploy", (120, 36)).await;
     cockpit
         .expect(&[
@@ -118,19 +117,6 @@ async fn a_bad_deploy_fails_its_checks_until_it_is_rolled_back() {
             ("alert = \"HighErrorRate\"\nis = \"acknowledged\"", Fail, "HighErrorRate for"),
             ("alert = \"all\"\nseverity = \"page\"", Fail, "HighErrorRate"),
             ("alert = \"HighCPU\"", Pass, "no such alert"),
-        ])
-        .await;
-    cockpit.press("b enter");
-    cockpit.until_shown("back from revision 17").await;
-    cockpit.press("enter");
-    remedies::confirm(&mut cockpit).await;
-    remedies::recovered(&mut cockpit).await;
-    cockpit
-        .expect(&[
-            ("objective = \"error ratio\"", Pass, "objective 0.1 %"),
-            ("pods = \"all\"", Pass, "50 of 50"),
-            ("rollout = \"deployment/api\"", Pass, "complete"),
-            ("alert = \"HighErrorRate\"", Pass, "no such alert"),
         ])
         .await;
 }

@@ -46,7 +46,7 @@ const VALUES: [(&str, &str); 26] = [
     ("pid", "4711"),
     ("previous-replicas", "20"),
     ("replicas", "24"),
-    ("rolebinding", "somebody-admin"),
+    ("rolebinding", "pipeline"),
     ("service", "api"),
     ("user", "viewer"),
     ("worker", "worker"),

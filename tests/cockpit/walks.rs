@@ -60,7 +60,7 @@ impl Cockpit {
     pub fn status(&self, at: usize) -> Status {
         let view = self.state.open_walk().unwrap();
         let step = view.steps().nth(at).unwrap();
-        view.walk.status(&step.id).clone()
+        view.walk.status(&step.id)
     }
 
     pub async fn until_settled(&mut self, at: usize) {
@@ -141,7 +141,7 @@ async fn a_check_that_holds_no_more_says_so_and_a_tick_can_be_taken_back() {
     cockpit
         .until("the tick to be gone", |s| {
             let view = s.open_walk().unwrap();
-            view.steps().nth(1).is_some_and(|step| *view.walk.status(&step.id) == Status::ToDo)
+            view.steps().nth(1).is_some_and(|step| view.walk.status(&step.id) == Status::ToDo)
         })
         .await;
     // A skip needs its reason.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::lex::{Piece, Quote, Script, Token, Word, lex};
+use super::lex::lex;
+use super::token::{Piece, Quote, Script, Token, Word};
 use super::{Command, Invocation, parameters};
 
 /// A value may have as many bytes as a line that a person types, and no more.

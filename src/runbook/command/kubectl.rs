@@ -79,6 +79,10 @@ pub fn verb(args: &[Arg]) -> Option<usize> {
         }
         let is_known = |o: &str| text.strip_prefix(o).is_some_and(|rest| rest.starts_with('='));
         at += if GLOBAL_WITH_VALUE.contains(&text) {
+            // The value may be several words, of which one is the verb.
+            if args.get(at + 1).is_none_or(|value| value.wild) {
+                return None;
+            }
             2
         } else if GLOBAL_WITH_VALUE.iter().any(|o| is_known(o)) {
             1

@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use super::token::{Piece, Quote, Script, Token, Word};
+
 /// Substitutions in substitutions: nobody writes more than three; each costs a frame of the stack.
 const MAX_DEPTH: usize = 12;
 
@@ -13,85 +15,7 @@ const MAX_NAME: usize = 64;
 /// How far behind a tag its end is looked for, so that many tags don't cost their square. Characters.
 const NEAR: usize = 400;
 
-#[derive(Debug, Default)]
-pub struct Script {
-    pub tokens: Vec<Token>,
-    pub murky: bool,
-    /// What is never closed, and where it begins.
-    pub open: Option<(usize, &'static str)>,
-}
-
-#[derive(Debug)]
-pub enum Token {
-    Word(Word),
-    /// `;`, `&&`, `|`, `(`.
-    Operator(&'static str, usize),
-    /// `>`, `<`; its target is the next word.
-    Redirect(&'static str, usize),
-    /// What is expanded in it.
-    Heredoc(Vec<Piece>),
-    Newline(usize),
-    Comment(Range<usize>),
-}
-
-#[derive(Debug, Default)]
-pub struct Word {
-    pub start: usize,
-    pub end: usize,
-    pub pieces: Vec<Piece>,
-    /// It can become several words, or other ones: a pattern, braces, a tilde.
-    pub wild: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quote {
-    None,
-    Single,
-    Double,
-    Heredoc,
-    Backtick,
-}
-
-#[derive(Debug)]
-pub enum Piece {
-    Text(String, Quote),
-    /// `<name>`.
-    Hole {
-        name: String,
-        range: Range<usize>,
-        quote: Quote,
-    },
-    /// `$NAME`; simple if nothing is done to it.
-    Variable {
-        name: String,
-        range: Range<usize>,
-        quote: Quote,
-        simple: bool,
-    },
-    /// `$?`, `$1`, `${X:-1}`, arithmetic.
-    Special(Quote),
-    /// `$(…)`, `<(…)`.
-    Script(Script, Quote),
-}
-
-impl Word {
-    /// The word as the program gets it, where nothing is expanded in it.
-    pub fn literal(&self) -> Option<String> {
-        self.pieces
-            .iter()
-            .map(|p| if let Piece::Text(text, _) = p { Some(text.as_str()) } else { None })
-            .collect()
-    }
-
-    /// A keyword is one only without quotes.
-    pub fn bare(&self) -> Option<&str> {
-        match self.pieces.as_slice() {
-            [Piece::Text(text, Quote::None)] => Some(text),
-            _ => None,
-        }
-    }
-}
-
+/// Reads all of a text; where something is never closed, to its end.
 pub fn lex(text: &str) -> Script {
     Lexer { text, at: 0, depth: 0, forced: None, murky: false, open: None }.script(false)
 }

@@ -2,8 +2,8 @@
 //! recognised: no other cluster, no selection of many, no option that it does not know.
 
 use super::kubectl;
-use super::lex::{Piece, Script, Token, Word};
 use super::risk::Arg;
+use super::token::{Piece, Script, Token, Word};
 use super::{Native, sql};
 
 /// With the namespace that the command names.

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::lex::{Piece, Quote, Script, Token, Word, name_length};
+use super::lex::name_length;
+use super::token::{Piece, Quote, Script, Token, Word};
 
 /// What a shell or a login sets: nobody is asked for them.
 const OF_THE_SHELL: [&str; 24] = [

@@ -2,7 +2,7 @@
 //! excluded: what a new version adds, or an abbreviation of a long option, is not known to be harmless.
 
 use super::risk::{Arg, Told, has_destroying_words, ran_by_others};
-use super::{kubectl, sql};
+use super::{kubectl, sql, tools, transfer};
 
 /// They run what they are given.
 pub const RUNNERS: [&str; 34] = [
@@ -211,18 +211,18 @@ pub fn told(name: &str, args: &[Arg], depth: usize) -> Told {
         "redis-cli" => sql::redis(args),
         "psql" => sql::psql(args),
         "mysql" | "mariadb" | "mongosh" | "mongo" | "clickhouse-client" | "sqlite3" => sql::other(args),
-        "curl" => curl(args),
-        "wget" => wget(args),
-        "docker" | "podman" | "docker-compose" | "nerdctl" => docker(name, args, depth),
-        "git" => git(args),
+        "curl" => transfer::curl(args),
+        "wget" => transfer::wget(args),
+        "docker" | "podman" | "docker-compose" | "nerdctl" => tools::docker(name, args, depth),
+        "git" => tools::git(args),
         "find" => find(args, depth),
         "systemctl" => first_of(
             args,
             &["status", "is-active", "is-enabled", "is-failed", "list-units", "list-timers", "show", "cat"],
         ),
-        "helm" => helm(args),
-        "terraform" | "tofu" => terraform(args),
-        "aws" => aws(args),
+        "helm" => tools::helm(args),
+        "terraform" | "tofu" => tools::terraform(args),
+        "aws" => tools::aws(args),
         "journalctl" => options(
             args,
             &[
@@ -284,12 +284,13 @@ pub fn told(name: &str, args: &[Arg], depth: usize) -> Told {
     told
 }
 
-fn wild(args: &[Arg]) -> bool {
+/// Whether an argument may be several, options among them.
+pub fn wild(args: &[Arg]) -> bool {
     args.iter().any(|arg| arg.wild)
 }
 
 /// Reads if every option is one of `known`; others may stand there only if `operands`.
-fn options(args: &[Arg], known: &[&str], operands: bool) -> Told {
+pub fn options(args: &[Arg], known: &[&str], operands: bool) -> Told {
     let is_fine = |arg: &Arg| {
         if arg.text.starts_with('-') {
             known.contains(&arg.text.split('=').next().unwrap_or_default())
@@ -319,224 +320,6 @@ fn first_of(args: &[Arg], known: &[&str]) -> Told {
     }
 }
 
-/// A request without a body, with a method that asks, whose answer is shown.
-fn curl(args: &[Arg]) -> Told {
-    const FLAGS: &str = "sSfLkviI46NgG#";
-    const LONG: [&str; 15] = [
-        "--silent",
-        "--show-error",
-        "--fail",
-        "--fail-with-body",
-        "--location",
-        "--insecure",
-        "--verbose",
-        "--include",
-        "--head",
-        "--compressed",
-        "--http1.1",
-        "--http2",
-        "--no-progress-meter",
-        "--ipv4",
-        "--globoff",
-    ];
-    const WITH_VALUE: [&str; 21] = [
-        "-H",
-        "-u",
-        "-m",
-        "-A",
-        "-e",
-        "-b",
-        "-x",
-        "-w",
-        "--header",
-        "--user",
-        "--max-time",
-        "--connect-timeout",
-        "--retry",
-        "--retry-delay",
-        "--cacert",
-        "--cert",
-        "--key",
-        "--resolve",
-        "--user-agent",
-        "--write-out",
-        "--url",
-    ];
-    let mut rest = args.iter();
-    let mut told = Told::Read;
-    while let Some(arg) = rest.next() {
-        if arg.wild {
-            told = told.max(Told::Unknown);
-            continue;
-        }
-        let (option, attached) = match arg.text.split_once('=') {
-            Some((option, value)) if option.starts_with("--") => (option, Some(value.to_owned())),
-            _ if arg.text.starts_with("-X") && arg.text.len() > 2 => {
-                ("-X", arg.text.get(2..).map(str::to_owned))
-            }
-            _ => (arg.text.as_str(), None),
-        };
-        let mut value = || {
-            attached
-                .clone()
-                .or_else(|| rest.next().map(|a| if a.wild { "\0".into() } else { a.text.clone() }))
-        };
-        told = told.max(match option {
-            "-X" | "--request" => match value().as_deref() {
-                Some("GET" | "HEAD" | "OPTIONS") => Told::Read,
-                Some("DELETE") => return Told::Destroy,
-                _ => Told::Change,
-            },
-            "-d" | "-F" | "-T" | "--data" | "--data-raw" | "--data-binary" | "--data-urlencode"
-            | "--json" | "--form" | "--upload-file" => {
-                value();
-                Told::Change
-            }
-            "-o" | "--output" => match value().as_deref() {
-                Some("/dev/null" | "-") => Told::Read,
-                _ => Told::Unknown,
-            },
-            _ if WITH_VALUE.contains(&option) => {
-                let value = value().unwrap_or_default();
-                // curl writes files that a format names.
-                let is_writing = matches!(option, "-w" | "--write-out")
-                    && (value.contains("output{") || value.contains(['\0', '@']));
-                if is_writing || (option == "--url" && !is_http(&value)) { Told::Unknown } else { Told::Read }
-            }
-            _ if LONG.contains(&option) => Told::Read,
-            _ if option.starts_with("--") => Told::Unknown,
-            _ if option.starts_with('-') => match option.strip_prefix('-') {
-                Some(flags) if !flags.is_empty() && flags.chars().all(|c| FLAGS.contains(c)) => Told::Read,
-                Some(flags) => cluster(flags, FLAGS, &mut value),
-                None => Told::Unknown,
-            },
-            _ if is_http(option) => Told::Read,
-            _ => Told::Unknown,
-        });
-    }
-    told
-}
-
-/// Several flags in one, of which the last has a value: `-sSo /dev/null`, `-sw '%{http_code}'`.
-fn cluster(flags: &str, known: &str, value: &mut dyn FnMut() -> Option<String>) -> Told {
-    let mut flags = flags.chars();
-    let last = flags.next_back();
-    if !flags.all(|c| known.contains(c)) {
-        return Told::Unknown;
-    }
-    let value = value().unwrap_or_default();
-    match last {
-        Some('o') if matches!(value.as_str(), "/dev/null" | "-") => Told::Read,
-        Some('w') if !value.contains("output{") && !value.contains(['\0', '@']) => Told::Read,
-        Some('H' | 'u' | 'm') => Told::Read,
-        Some('X') if matches!(value.as_str(), "GET" | "HEAD") => Told::Read,
-        Some('X') => Told::Change,
-        _ => Told::Unknown,
-    }
-}
-
-/// Other schemes (gopher, telnet, smtp) send what they are told to.
-fn is_http(url: &str) -> bool {
-    let (scheme, _) = url.split_once("://").unwrap_or(("http", ""));
-    let is_known_host = url.contains("://") || !url.starts_with('\0');
-    matches!(scheme, "http" | "https") && is_known_host
-}
-
-/// It saves what it gets, unless it is told not to.
-fn wget(args: &[Arg]) -> Told {
-    let known = [
-        "-q",
-        "-S",
-        "-nv",
-        "-T",
-        "-t",
-        "--spider",
-        "--timeout",
-        "--tries",
-        "--server-response",
-        "-qO-",
-        "-O-",
-        "-qO",
-        "-O",
-        "--no-check-certificate",
-        "--header",
-    ];
-    let shows = args.iter().enumerate().any(|(i, a)| match a.text.as_str() {
-        "--spider" | "-qO-" | "-O-" => true,
-        "-O" | "-qO" => args.get(i + 1).is_some_and(|a| matches!(a.text.as_str(), "-" | "/dev/null")),
-        _ => false,
-    });
-    let outputs = args.iter().filter(|a| a.text.contains('O') && a.text.starts_with('-')).count();
-    if shows && outputs <= 1 { options(args, &[&known[..], &["-"]].concat(), true) } else { Told::Unknown }
-}
-
-fn docker(name: &str, args: &[Arg], depth: usize) -> Told {
-    let mut rest = args;
-    let mut is_compose = name == "docker-compose";
-    // Options before the verb, of which these have a value.
-    loop {
-        match rest {
-            [option, _, after @ ..]
-                if matches!(option.text.as_str(), "-f" | "--file" | "-p" | "--context" | "-H") =>
-            {
-                rest = after;
-            }
-            [verb, after @ ..] if verb.text == "compose" => {
-                is_compose = true;
-                rest = after;
-            }
-            _ => break,
-        }
-    }
-    let word = |at: usize| rest.get(at).and_then(Arg::literal).unwrap_or("\0");
-    match (word(0), word(1)) {
-        ("ps" | "logs" | "images" | "top" | "version" | "port", _) => Told::Read,
-        ("inspect" | "stats" | "info" | "events" | "diff" | "history", _) if !is_compose => Told::Read,
-        ("container" | "image" | "volume" | "network", "ls" | "inspect" | "logs" | "top" | "stats") => {
-            Told::Read
-        }
-        ("system", "df" | "info" | "events") => Told::Read,
-        ("rm" | "rmi", _) | (_, "prune" | "rm") => Told::Destroy,
-        ("down", _) if rest.iter().any(|a| matches!(a.text.as_str(), "-v" | "--volumes")) => Told::Destroy,
-        ("exec" | "run", _) => ran_by_others(rest, depth).max(Told::Unknown),
-        ("\0", _) => Told::Unknown,
-        _ => Told::Change,
-    }
-}
-
-fn git(args: &[Arg]) -> Told {
-    let mut rest = args;
-    while let [option, after @ ..] = rest
-        && option.text == "--no-pager"
-    {
-        rest = after;
-    }
-    let Some((verb, after)) = rest.split_first() else { return Told::Read };
-    // Options that write a file or run a program, and their abbreviations.
-    let writes = |a: &Arg| {
-        ["--o", "--ex", "--te", "--up", "-o", "-c"].iter().any(|o| a.text.starts_with(o))
-            && a.text != "--oneline"
-    };
-    match verb.literal() {
-        Some(
-            "log" | "status" | "diff" | "show" | "blame" | "rev-parse" | "describe" | "ls-files" | "shortlog",
-        ) if !wild(after) && !after.iter().any(writes) => Told::Read,
-        Some("branch") => options(after, &["-a", "-r", "-v", "-vv", "--list", "--show-current"], false),
-        Some("remote") => options(after, &["-v"], false),
-        Some("push" | "reset" | "clean")
-            if after
-                .iter()
-                .any(|a| matches!(a.text.as_str(), "--force" | "-f" | "--hard" | "-fd" | "-fdx")) =>
-        {
-            Told::Destroy
-        }
-        Some("push" | "commit" | "checkout" | "reset" | "merge" | "rebase" | "revert" | "pull") => {
-            Told::Change
-        }
-        _ => Told::Unknown,
-    }
-}
-
 fn find(args: &[Arg], depth: usize) -> Told {
     const ACTIONS: [&str; 8] =
         ["-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprintf", "-fls"];
@@ -548,44 +331,6 @@ fn find(args: &[Arg], depth: usize) -> Told {
     }
     // A pattern without quotes becomes names of files, which may begin with '-'.
     if wild(args) { Told::Unknown } else { Told::Read }
-}
-
-fn helm(args: &[Arg]) -> Told {
-    match args.first().and_then(Arg::literal) {
-        Some("list" | "ls" | "status" | "history" | "get" | "version" | "show" | "search")
-            if !args.iter().any(|a| a.text.starts_with("--post-r")) =>
-        {
-            Told::Read
-        }
-        Some("uninstall" | "delete") => Told::Destroy,
-        Some("install" | "upgrade" | "rollback") => Told::Change,
-        _ => Told::Unknown,
-    }
-}
-
-fn terraform(args: &[Arg]) -> Told {
-    let is_destroying = args.iter().any(|a| matches!(a.text.as_str(), "destroy" | "-destroy"));
-    match args.first().and_then(Arg::literal) {
-        _ if is_destroying => Told::Destroy,
-        Some("show" | "output" | "version" | "validate") => Told::Read,
-        Some("apply" | "import" | "taint") => Told::Change,
-        _ => Told::Unknown,
-    }
-}
-
-fn aws(args: &[Arg]) -> Told {
-    let word = |at: usize| args.get(at).and_then(Arg::literal).unwrap_or("\0");
-    match (word(0), word(1)) {
-        ("s3", "ls") | ("sts", "get-caller-identity") => Told::Read,
-        ("s3", "rm" | "rb") => Told::Destroy,
-        (_, verb) if verb.starts_with("delete-") || verb.starts_with("terminate-") => Told::Destroy,
-        (service, verb)
-            if !service.starts_with('-') && (verb.starts_with("describe-") || verb.starts_with("list-")) =>
-        {
-            Told::Read
-        }
-        _ => Told::Unknown,
-    }
 }
 
 fn openssl(args: &[Arg]) -> Told {

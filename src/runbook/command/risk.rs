@@ -1,8 +1,9 @@
 //! What a command could do, told from its programs. Nothing is called 'read' that could change anything:
 //! what is not known for certain only to look counts as a change.
 
-use super::lex::{Piece, Quote, Script, Token, Word, lex};
+use super::lex::lex;
 use super::parameters::{assigned, is_asked};
+use super::token::{Piece, Quote, Script, Token, Word};
 use super::{Command, programs};
 use crate::model::command::Risk;
 
@@ -275,6 +276,6 @@ pub fn is_command(code: &str) -> bool {
     let (first, second) = (words.next().and_then(Word::literal), words.next());
     let Some(first) = first else { return false };
     let is_script = first.starts_with("./") && first.len() > 2;
-    let is_known = base_name(&first).is_some_and(|name| programs::is_known(name));
+    let is_known = base_name(&first).is_some_and(programs::is_known);
     !code.contains('\n') && (is_script || (is_known && second.is_some()))
 }

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::lex::{Script, Token, Word, lex};
+use super::lex::lex;
+use super::token::{Script, Token, Word};
 use super::{Command, native, parameters, risk};
 use crate::model::Clean;
 use crate::model::command::Risk;

@@ -1,6 +1,6 @@
 //! What is asked of data stores: Redis' commands, and SQL.
 
-use super::programs::destroying;
+use super::programs::{destroying, wild};
 use super::risk::{Arg, Told, has_destroying_words};
 
 /// redis-cli's options that have a value, and those that have none.
@@ -25,11 +25,13 @@ const REDIS_SUBCOMMANDS: [(&str, &[&str]); 5] = [
 
 /// The words of Redis' command behind redis-cli's options; None where an option is not known.
 pub fn redis_words(args: &[Arg]) -> Option<&[Arg]> {
+    if wild(args) {
+        return None;
+    }
     let mut at = 0;
     while let Some(arg) = args.get(at) {
         let text = arg.text.as_str();
         match text {
-            _ if arg.wild => return None,
             _ if !text.starts_with('-') => break,
             _ if REDIS_WITH_VALUE.contains(&text) => at += 2,
             _ if REDIS_FLAGS.contains(&text) => at += 1,
@@ -82,13 +84,15 @@ pub fn psql(args: &[Arg]) -> Told {
         "--csv",
         "--no-psqlrc",
     ];
+    if wild(args) {
+        return destroying(args);
+    }
     let mut asked = false;
     let mut told = Told::Read;
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let option = arg.text.split('=').next().unwrap_or_default();
         let statement = match arg.text.as_str() {
-            _ if arg.wild => return destroying(args),
             "-c" | "--command" => rest.next().map(|a| a.text.clone()),
             "-tc" | "-Atc" | "-tAc" | "-qc" | "-xc" | "-qtc" => rest.next().map(|a| a.text.clone()),
             text if text.starts_with("--command=") => text.split_once('=').map(|(_, s)| s.to_owned()),

@@ -43,13 +43,11 @@ impl Block {
 
     /// Takes a part of the text, which begins at a byte offset of the source.
     pub fn push(&mut self, text: &str, offset: usize, lines: &Lines<'_>) {
-        let mut line = lines.line(offset);
-        for part in text.split_inclusive('\n') {
+        for (line, part) in (lines.line(offset)..).zip(text.split_inclusive('\n')) {
             if self.text.is_empty() || self.text.ends_with('\n') {
                 self.lines.push(line);
             }
             self.text.push_str(part);
-            line += 1;
         }
     }
 

@@ -324,7 +324,7 @@ impl<'a> Walker<'a> {
             Frame::Item(item) => item.step,
             _ => None,
         });
-        let (parent, depth) = (around.clone().last(), around.count());
+        let (parent, depth) = (around.clone().next_back(), around.count());
         let mut gathered = std::mem::take(self.gathered());
         self.give_output(&mut gathered);
         let is_item = matches!(kind, StepKind::Task | StepKind::Numbered);

@@ -46,6 +46,9 @@ pub struct StepRef {
     pub id: StepId,
     pub kind: StepKind,
     pub section: Vec<String>,
+    /// The step that it is nested in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<StepId>,
     pub text: String,
     /// How many commands it has.
     pub commands: usize,

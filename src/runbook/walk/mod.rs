@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::document::{Document, StepId, StepKind};
+use super::document::{Document, Step, StepId, StepKind};
 use crate::model::{Outcome, Verdict};
 pub use event::{Event, Evidence, Place, StepRef, What};
 
@@ -119,9 +119,32 @@ impl Walk {
         walk
     }
 
-    pub fn status(&self, step: &str) -> &Status {
-        const TO_DO: &Status = &Status::ToDo;
-        self.steps.get(step).map_or(TO_DO, |s| &s.status)
+    /// Where a step stands. One that has steps of its own, and of which nothing else was said, stands
+    /// where they stand when all of them are settled.
+    pub fn status(&self, step: &str) -> Status {
+        match self.steps.get(step).map(|s| &s.status) {
+            None | Some(Status::ToDo) => self.by_its_steps(step).unwrap_or_default(),
+            Some(own) => own.clone(),
+        }
+    }
+
+    fn by_its_steps(&self, step: &str) -> Option<Status> {
+        let own: Vec<Status> = (self.order.iter())
+            .filter(|s| s.parent.as_deref() == Some(step))
+            .map(|s| self.status(&s.id))
+            .collect();
+        if own.is_empty() || !own.iter().all(Status::is_settled) {
+            return None;
+        }
+        let words = "by its own steps".to_owned();
+        // What is weakest counts: a step that was left out verifies nothing.
+        Some(if own.iter().any(|s| matches!(s, Status::Skipped(_))) {
+            Status::Skipped(words)
+        } else if own.iter().any(|s| matches!(s, Status::Attested(_))) {
+            Status::Attested(words)
+        } else {
+            Status::Verified(words)
+        })
     }
 
     /// How many steps are settled, of how many.
@@ -258,12 +281,14 @@ pub fn steps_of(document: &Document, section: Option<usize>) -> Vec<StepRef> {
         }
     };
     let steps = document.steps.iter().filter(|s| within(s.section));
+    let parent = |s: &Step| s.parent.and_then(|p| document.steps.get(p)).map(|p| p.id.clone());
     steps
         .map(|s| StepRef {
+            parent: parent(s),
             id: s.id.clone(),
             kind: s.kind,
             section: document.path(s.section).iter().map(ToString::to_string).collect(),
-            text: s.text.to_string(),
+            text: s.title(),
             commands: s.fence.as_ref().map_or(usize::from(s.kind == StepKind::Check), |f| f.commands.len()),
         })
         .collect()

@@ -93,7 +93,7 @@ pub fn markdown(walk: &Walk, directory: &Path) -> String {
             _ = writeln!(out, "\n## {}", plain(&section.join(" › ")));
         }
         _ = writeln!(out);
-        one(&mut out, step, walk.steps.get(&step.id), directory);
+        one(&mut out, step, &walk.status(&step.id), walk.steps.get(&step.id), directory);
     }
     for (id, state) in walk.steps.iter().filter(|(id, _)| !walk.order.iter().any(|s| s.id == **id)) {
         _ = writeln!(out, "\n## No longer in the document\n\n- {}: {}", code(id), state.status.word());
@@ -101,7 +101,7 @@ pub fn markdown(walk: &Walk, directory: &Path) -> String {
     out
 }
 
-fn one(out: &mut String, step: &StepRef, state: Option<&StepState>, directory: &Path) {
+fn one(out: &mut String, step: &StepRef, status: &Status, state: Option<&StepState>, directory: &Path) {
     let nothing = StepState::default();
     let state = state.unwrap_or(&nothing);
     let by = state.by.as_ref().map(|(at, who)| format!(", {} by {}", clock(*at), plain(who)));
@@ -110,13 +110,13 @@ fn one(out: &mut String, step: &StepRef, state: Option<&StepState>, directory: &
     _ = writeln!(
         out,
         "- **{}** {}{}{}",
-        state.status.word(),
+        status.word(),
         plain(&step.text),
         by.unwrap_or_default(),
         took.unwrap_or_default()
     );
-    if !state.status.words().is_empty() {
-        _ = writeln!(out, "  - {}", plain(&state.status.words().replace('\n', " / ")));
+    if !status.words().is_empty() {
+        _ = writeln!(out, "  - {}", plain(&status.words().replace('\n', " / ")));
     }
     for note in &state.notes {
         let text = note.text.replace('\n', " / ");
@@ -153,14 +153,15 @@ pub fn json(walk: &Walk, directory: &Path) -> Value {
     let nothing = StepState::default();
     let step = |step: &StepRef| {
         let state = walk.steps.get(&step.id).unwrap_or(&nothing);
+        let status = walk.status(&step.id);
         json!({
             "id": step.id,
             "kind": step.kind,
             "section": step.section,
             "text": step.text,
-            "state": state.status.word(),
-            "words": state.status.words(),
-            "is_verified": matches!(state.status, Status::Verified(_)),
+            "state": status.word(),
+            "words": status.words(),
+            "is_verified": matches!(status, Status::Verified(_)),
             "who": state.by.as_ref().map(|(_, who)| who),
             "at": state.by.as_ref().map(|(at, _)| at),
             "began": state.began,

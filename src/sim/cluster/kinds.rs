@@ -94,6 +94,9 @@ kinds! {
     PodDisruptionBudget: "policy" "v1" "poddisruptionbudgets" "poddisruptionbudget" ["pdb"] true ["status"] true;
     EndpointSlice: "discovery.k8s.io" "v1" "endpointslices" "endpointslice" [] true [] true;
     Lease: "coordination.k8s.io" "v1" "leases" "lease" [] true [] true;
+    NetworkPolicy: "networking.k8s.io" "v1" "networkpolicies" "networkpolicy" ["netpol"] true [] true;
+    RoleBinding: "rbac.authorization.k8s.io" "v1" "rolebindings" "rolebinding" [] true [] true;
+    ClusterRoleBinding: "rbac.authorization.k8s.io" "v1" "clusterrolebindings" "clusterrolebinding" [] false [] true;
     Certificate: "cert-manager.io" "v1" "certificates" "certificate" ["cert" "certs"] true ["status"] true;
     Backup: "velero.io" "v1" "backups" "backup" [] true [] true;
     Schedule: "velero.io" "v1" "schedules" "schedule" [] true [] true;

@@ -34,6 +34,7 @@ pub fn of(kind: Kind) -> Vec<Column> {
         Kind::Certificate => CERTIFICATE,
         Kind::Secret => SECRET,
         Kind::Lease => LEASE,
+        Kind::RoleBinding | Kind::ClusterRoleBinding => BINDING,
         Kind::ControllerRevision => REVISION,
         Kind::EndpointSlice => SLICE,
         Kind::Endpoints => ENDPOINTS,
@@ -46,6 +47,18 @@ pub fn of(kind: Kind) -> Vec<Column> {
     all.push(AGE);
     all.extend(middle.iter().filter(|c| c.2 != 0));
     all
+}
+
+const BINDING: &[Column] = &[
+    ("Role", "string", 0, |v, _| format!("{}/{}", text(v, "/roleRef/kind"), text(v, "/roleRef/name")).into()),
+    ("Users", "string", 1, |v, _| subjects(v, "User").into()),
+    ("Groups", "string", 1, |v, _| subjects(v, "Group").into()),
+    ("ServiceAccounts", "string", 1, |v, _| subjects(v, "ServiceAccount").into()),
+];
+
+fn subjects(binding: &Value, kind: &str) -> String {
+    let of_kind = list(binding, "/subjects").iter().filter(|s| text(s, "/kind") == kind);
+    of_kind.map(|s| text(s, "/name")).collect::<Vec<_>>().join(", ")
 }
 
 const POD: &[Column] = &[

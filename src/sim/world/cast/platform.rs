@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{App, DAY_MS, SHOP, Stage};
+use crate::sim::cluster::auth::VIEWER;
 use crate::sim::cluster::json::time;
 use crate::sim::cluster::kinds::Kind;
 use crate::sim::cluster::status::ApiError;
@@ -80,6 +81,7 @@ pub fn set_up(stage: &mut Stage) -> Result<(), ApiError> {
     };
     stage.daemon_set(&agent)?;
     monitoring(stage)?;
+    bindings(stage)?;
     certificate(stage)
 }
 
@@ -111,6 +113,25 @@ fn monitoring(stage: &mut Stage) -> Result<(), ApiError> {
     };
     stage.stateful_set(&alertmanager, "alertmanager", &[])?;
     stage.service(&alertmanager, &[("http", 9093)], false)
+}
+
+/// Who may do what, as far as somebody looks: what is really allowed is decided by the rules of the
+/// authorizer.
+fn bindings(stage: &mut Stage) -> Result<(), ApiError> {
+    const GROUP: &str = "rbac.authorization.k8s.io";
+    let created = time(stage.now_ms - 200 * DAY_MS);
+    let binding = |name: &str, role: &str, subject: Value| {
+        json!({"metadata": {"name": name, "creationTimestamp": created}, "subjects": [subject],
+            "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": role}})
+    };
+    let sre = json!({"apiGroup": GROUP, "kind": "Group", "name": "sre"});
+    let viewer = json!({"apiGroup": GROUP, "kind": "User", "name": VIEWER});
+    stage.add(Kind::ClusterRoleBinding, binding("sre", "cluster-admin", sre))?;
+    stage.add(Kind::ClusterRoleBinding, binding("viewer", "view", viewer))?;
+    let mut pipeline =
+        binding("pipeline", "edit", json!({"kind": "ServiceAccount", "name": "pipeline", "namespace": SHOP}));
+    pipeline["metadata"]["namespace"] = SHOP.into();
+    stage.add(Kind::RoleBinding, pipeline).map(|_| ())
 }
 
 /// `shop-tls`: valid for 90 days, renewed 30 days before its end, 61 days left.
