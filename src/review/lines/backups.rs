@@ -84,3 +84,59 @@ pub fn restores(look: &Look<'_>) -> Result<Seen, String> {
     let limit = "each verified by a restore";
     Ok(Seen::new(worst, measured, limit).named(names).detailed(details).but(blind(look)))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::model::backup::BackupExpectation;
+    use crate::model::backup::{BackupRecord, Run};
+    use crate::model::{Batch, Change, Observation};
+    use crate::review::testing::{asked, denied, state};
+    use crate::state::State;
+
+    /// A record of one run, so many hours ago, that should be younger than 26 hours.
+    fn with(hours: i64, outcome: RunOutcome, verified: bool) -> State {
+        let mut state = state();
+        let start = state.now - SignedDuration::from_hours(hours);
+        let verified_at = verified.then_some(state.now);
+        let run = Run { start, end: Some(start), outcome, reason: None, size_bytes: None, verified_at };
+        let record = BackupRecord { name: "db".into(), runs: vec![run] };
+        let changes =
+            vec![Change::Reset, Change::Upsert(Observation::BackupRecord(Box::new(record))), Change::Ready];
+        state.known.apply(Batch { epoch: 0, feed: FeedId::BackupRecords, at: state.now, changes });
+        let mut config = (*state.settings.config).clone();
+        let rpo = Some(SignedDuration::from_hours(26));
+        config.backups = vec![BackupExpectation { name: "db".into(), rpo, ..Default::default() }];
+        state.settings.config = std::sync::Arc::new(config);
+        state.dirty.rest = true;
+        state.settle();
+        state
+    }
+
+    fn outcomes(state: &State) -> (Outcome, Outcome) {
+        let asked = asked(&[]);
+        let look_at = Look { state, asked: &asked };
+        (look(&look_at).unwrap().verdict.outcome, restores(&look_at).unwrap().verdict.outcome)
+    }
+
+    #[test]
+    fn age_and_outcome_are_one_question_and_a_restore_another() {
+        assert_eq!(outcomes(&with(3, RunOutcome::Succeeded, true)), (Outcome::Pass, Outcome::Pass));
+        assert_eq!(outcomes(&with(3, RunOutcome::Succeeded, false)), (Outcome::Pass, Outcome::Warning));
+        assert_eq!(outcomes(&with(30, RunOutcome::Succeeded, true)).0, Outcome::Fail);
+        assert_eq!(outcomes(&with(3, RunOutcome::Failed, false)).0, Outcome::Fail);
+    }
+
+    #[test]
+    fn no_backup_at_all_is_no_pass_and_neither_is_half_of_the_picture() {
+        let none = state();
+        let seen = look(&Look { state: &none, asked: &asked(&[]) }).unwrap();
+        assert_eq!(seen.verdict.outcome, Outcome::CouldNotCheck);
+        assert!(seen.verdict.measured.starts_with("no backup is known"), "{seen:?}");
+        let mut blind = with(3, RunOutcome::Succeeded, true);
+        denied(&mut blind, FeedId::VeleroBackups);
+        assert_eq!(outcomes(&blind).0, Outcome::CouldNotCheck);
+    }
+}

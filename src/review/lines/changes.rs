@@ -50,3 +50,54 @@ pub fn look(look: &Look<'_>) -> Result<Seen, String> {
     });
     Ok(Seen::new(Outcome::Pass, measured, "").named(names).detailed(details.collect()).but(blind))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::change::Mark;
+    use crate::model::workload::{WorkloadKind, WorkloadRef};
+    use crate::review::asked::Act;
+    use crate::review::testing::{asked, denied, state};
+    use jiff::SignedDuration;
+
+    #[test]
+    fn what_changed_is_told_newest_first_and_not_judged() {
+        let mut state = state();
+        let mark = |hours: i64| Mark {
+            at: state.now - SignedDuration::from_hours(hours),
+            kind: MarkKind::Scale,
+            namespace: "shop".into(),
+            workload: WorkloadRef { kind: WorkloadKind::Deployment, name: "api".into() },
+            what: "4 → 6 replicas".into(),
+            automatic: false,
+        };
+        let (recent, old) = (mark(5), mark(20));
+        state.known.observed_marks.extend([old, recent]);
+        let mut asked = asked(&[]);
+        asked.acts = Ok(vec![Act {
+            at: state.now - SignedDuration::from_hours(1),
+            action: "restart".into(),
+            object: "deployment/web".into(),
+            namespace: "shop".into(),
+            name: "web".into(),
+            who: "dana".into(),
+            words: "complete".into(),
+        }]);
+        let seen = look(&Look { state: &state, asked: &asked }).unwrap();
+        assert_eq!(seen.verdict.outcome, Outcome::Pass);
+        let want = "1 scale, 1 act through midwatch; 07:00 restart deployment/web by dana: complete";
+        assert_eq!(&*seen.verdict.measured, want, "what is older than the window is not of it");
+        assert_eq!(seen.details.len(), 2);
+        asked.acts = Err("permission denied".into());
+        assert_eq!(
+            look(&Look { state: &state, asked: &asked }).unwrap().verdict.outcome,
+            Outcome::CouldNotCheck
+        );
+        asked.acts = Ok(Vec::new());
+        denied(&mut state, FeedId::Events);
+        assert_eq!(
+            look(&Look { state: &state, asked: &asked }).unwrap().verdict.outcome,
+            Outcome::CouldNotCheck
+        );
+    }
+}

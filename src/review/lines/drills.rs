@@ -36,3 +36,32 @@ pub fn look(look: &Look<'_>) -> Result<Seen, String> {
     };
     Ok(Seen::new(judged, measured, "each practised in time").named(due).detailed(rows))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::review::asked::Drill;
+    use crate::review::testing::{asked, state};
+
+    #[test]
+    fn what_was_never_walked_or_too_long_ago_is_due() {
+        let state = state();
+        let mut asked = asked(&[]);
+        let days = |n: i64| SignedDuration::from_hours(24 * n);
+        let drill = |name: &str, ago: Option<i64>| Drill {
+            name: name.into(),
+            every: days(30),
+            last: ago.map(|n| state.now - days(n)),
+        };
+        asked.drills = Ok(vec![drill("a", Some(3)), drill("b", Some(31)), drill("c", None)]);
+        let seen = look(&Look { state: &state, asked: &asked }).unwrap();
+        assert_eq!((seen.verdict.outcome, &*seen.verdict.measured), (Outcome::Warning, "2 due: b, c"));
+        asked.drills = Ok(vec![drill("a", Some(3))]);
+        assert_eq!(look(&Look { state: &state, asked: &asked }).unwrap().verdict.outcome, Outcome::Pass);
+        asked.drills = Err("no home".into());
+        let seen = look(&Look { state: &state, asked: &asked }).unwrap();
+        assert_eq!(seen.verdict.outcome, Outcome::CouldNotCheck);
+    }
+}

@@ -40,3 +40,47 @@ pub fn look(look: &Look<'_>) -> Result<Seen, String> {
     };
     Ok(Seen::new(judged, measured, "none").named(open).detailed(rows))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::FeedId;
+    use crate::review::signoff::{Note, SCHEMA, Signed};
+    use crate::review::testing::{asked, denied, scope, state};
+    use crate::review::{Kind, SignOff};
+    use jiff::SignedDuration;
+
+    #[test]
+    fn a_note_is_open_until_its_line_passes() {
+        let mut state = state();
+        let mut asked = asked(&[]);
+        assert!(look(&Look { state: &state, asked: &asked }).is_err(), "there was no sign-off");
+        let at = state.now - SignedDuration::from_hours(24);
+        let signed = |id: &str, outcome| Signed {
+            id: id.into(),
+            outcome,
+            measured: "".into(),
+            value: None,
+            said: "".into(),
+            names: Vec::new(),
+        };
+        let note = || Note { text: "ordered".into(), since: at, by: "dana".into() };
+        asked.baseline = Some(SignOff {
+            schema: SCHEMA.into(),
+            scope: scope(Kind::Daily),
+            at,
+            reviewed: at,
+            who: Default::default(),
+            since: at,
+            lines: vec![signed("quiet", Outcome::Fail), signed("cpu", Outcome::Pass)],
+            notes: [("quiet".to_owned(), note()), ("cpu".to_owned(), note())].into(),
+            reason: "".into(),
+        });
+        let seen = look(&Look { state: &state, asked: &asked }).unwrap();
+        assert_eq!(&*seen.verdict.measured, "none; closed: silences", "a remark on a pass is no item");
+        denied(&mut state, FeedId::Alerts);
+        let seen = look(&Look { state: &state, asked: &asked }).unwrap();
+        assert_eq!((seen.verdict.outcome, &*seen.verdict.measured), (Outcome::Warning, "1 open: silences"));
+        assert!(seen.details[0].text.contains("open for 24 h: 'ordered' (dana)"), "{seen:?}");
+    }
+}

@@ -73,3 +73,40 @@ pub fn look(look: &Look<'_>) -> Result<Seen, String> {
     let blind = (!unknown.is_empty()).then(|| listed(&unknown, 3));
     Ok(Seen::new(judged, measured, "each for 99 % of the time").named(missed).detailed(rows).but(blind))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::review::testing::{asked, course, measured, state};
+
+    fn seen(beyond: i64, from: i64) -> Seen {
+        let mut state = state();
+        measured(&mut state, SignalId::Availability, 0.9996);
+        let errors = move |i: i64| match i {
+            _ if i < from => f64::NAN,
+            _ if i < from + beyond => 0.05,
+            _ => 0.0001,
+        };
+        let asked = asked(&[
+            course(Question::Course(SignalId::ErrorRatio), errors),
+            course(Question::Course(SignalId::LatencyP95), |_| 0.3),
+        ]);
+        look(&Look { state: &state, asked: &asked }).unwrap()
+    }
+
+    #[test]
+    fn an_objective_is_kept_for_a_share_of_the_time() {
+        assert_eq!(&*seen(4, 0).verdict.measured, "all 3 kept");
+        let missed = seen(48, 0);
+        assert_eq!(
+            (missed.verdict.outcome, &*missed.verdict.measured),
+            (Outcome::Warning, "1 of 3 missed: error ratio")
+        );
+        assert!(missed.details[0].text.contains("kept for 90 % of the time"), "{missed:?}");
+    }
+
+    #[test]
+    fn half_of_the_data_is_not_all_of_it() {
+        assert_eq!(seen(0, 240).verdict.outcome, Outcome::CouldNotCheck);
+    }
+}

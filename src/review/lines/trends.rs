@@ -52,3 +52,26 @@ fn against(look: &Look<'_>, id: SignalId, bad: fn(f64) -> bool, limit: &str) -> 
     let seen = Seen::new(judged, measured, limit).valued(change, moved, 0.1);
     Ok(seen.detailed(details).drawn(look.course(id)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::review::testing::{asked, number, state};
+
+    #[test]
+    fn slower_than_before_warns_and_without_a_before_nothing_is_said() {
+        let state = state();
+        let id = SignalId::LatencyP95;
+        let seen = |now: f64, before: Option<f64>| {
+            let mut answers = vec![number(Question::Whole(id), now)];
+            answers.extend(before.map(|b| number(Question::Before(id), b)));
+            latency(&Look { state: &state, asked: &asked(&answers) }).unwrap().verdict
+        };
+        assert_eq!(seen(0.33, Some(0.3)).outcome, Outcome::Pass);
+        let slow = seen(0.45, Some(0.3));
+        assert_eq!(slow.outcome, Outcome::Warning);
+        assert!(slow.measured.contains("+50 % against the period before (300 ms)"), "{slow:?}");
+        assert_eq!(seen(0.3, None).outcome, Outcome::CouldNotCheck);
+        assert_eq!(seen(0.3, Some(0.0)).outcome, Outcome::CouldNotCheck, "nothing is no measure");
+    }
+}
