@@ -9,6 +9,7 @@ pub mod known;
 pub mod load;
 pub mod log;
 pub mod measures;
+mod offers;
 pub mod output;
 pub mod pods;
 pub mod probed;

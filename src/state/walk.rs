@@ -8,7 +8,7 @@ use super::actions::OfStep;
 use super::output::Output;
 use crate::model::action::{ActionId, Difference};
 use crate::model::ask::Ask;
-use crate::model::{Clean, Failure, Verdict};
+use crate::model::{Failure, Verdict};
 use crate::runbook::command::Command;
 use crate::runbook::document::{Document, Fence, Section, Step, StepId, StepKind};
 use crate::runbook::library;
@@ -252,51 +252,5 @@ impl State {
             words(&place.context, &place.namespace),
             words(&self.scope.context, namespace)
         ))
-    }
-
-    /// What a parameter could be, by its name and by what is on the screen; the likeliest first.
-    pub fn offers(&self, name: &str) -> Vec<String> {
-        let name = name.to_lowercase().replace(['_', ' '], "-");
-        let mut found: Vec<Clean> = Vec::new();
-        let ends = |words: &[&str]| {
-            words
-                .iter()
-                .any(|w| name == *w || name.ends_with(&format!("-{w}")) || name == format!("{w}-name"))
-        };
-        let workloads = || {
-            let rows = &self.derived.pods.workloads;
-            let service = self.scope.service.clone().filter(|s| rows.iter().any(|r| r.key.name == *s));
-            let mut rows: Vec<_> = rows.iter().collect();
-            rows.sort_by_key(|r| std::cmp::Reverse(r.health));
-            let sick =
-                rows.iter().filter(|r| r.health > crate::model::Health::Unknown).map(|r| r.key.name.clone());
-            sick.chain(service).chain(rows.iter().map(|r| r.key.name.clone())).collect::<Vec<_>>()
-        };
-        if ends(&["pod"]) {
-            found.extend(self.selected_pod().map(|p| p.name.clone()));
-            found.extend(self.derived.pods.unhealthy.iter().map(|(_, pod)| pod.name.clone()));
-            found.extend(self.known.pods.iter().take(20).map(|p| p.name.clone()));
-        } else if ends(&["namespace", "ns"]) {
-            found.extend(self.scope.namespace.clone());
-        } else if ends(&["context"]) {
-            found.push(self.scope.context.clone());
-        } else if ends(&["cluster"]) {
-            found.push(self.scope.cluster.clone());
-        } else if ends(&["deployment", "workload", "app", "service", "svc", "deploy", "statefulset"]) {
-            found.extend(workloads());
-        } else if ends(&["node"]) {
-            found.extend(self.known.pods.iter().filter_map(|p| p.node.clone()));
-        } else if ends(&["cronjob", "backup"]) {
-            found.extend(self.known.cronjobs.iter().map(|c| c.name.clone()));
-        } else if ends(&["alert", "alertname"]) {
-            found.extend(self.derived.alerts.iter().map(|a| a.name.clone()));
-        }
-        let mut offers: Vec<String> = Vec::new();
-        for text in found.iter().map(ToString::to_string).filter(|t| !t.is_empty()) {
-            if !offers.contains(&text) {
-                offers.push(text);
-            }
-        }
-        offers
     }
 }

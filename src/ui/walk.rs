@@ -15,6 +15,9 @@ use crate::runbook::document::{Step, StepKind};
 use crate::runbook::walk::Status;
 use crate::state::walk::{WalkView, Walking};
 
+/// A narrower outline has no room for the words of the states. Columns.
+const NARROW: usize = 34;
+
 mod step;
 
 use step::Lines;
@@ -155,6 +158,8 @@ fn outline_row(paint: &Paint<'_>, view: &WalkView, step: &Step, columns: usize) 
     let word = match (broken, status) {
         (true, _) => "holds no more",
         (false, Status::ToDo) => "",
+        // In a narrow outline the marks say it alone: each state has its own.
+        (false, _) if columns < NARROW => "",
         (false, status) => status.word(),
     };
     let mark = if broken { paint.mark_span(Health::Warning) } else { mark(paint, status) };

@@ -131,7 +131,7 @@ async fn a_walk_runs_ticks_confirms_checks_and_is_kept() {
 async fn a_check_that_holds_no_more_says_so_and_a_tick_can_be_taken_back() {
     let mut cockpit = Cockpit::over(stage("calm").await, (120, 40), |_| {}).await;
     cockpit.settled().await;
-    let document = runbook(&cockpit.directory.path().to_owned());
+    let document = runbook(cockpit.directory.path());
     cockpit.walk(document.to_str().unwrap(), Wanted::New).await;
     cockpit.press("G enter");
     cockpit.until_settled(3).await;
@@ -180,7 +180,7 @@ async fn two_people_see_each_others_ticks_and_nothing_runs_twice() {
 async fn a_document_that_changed_shows_the_difference_and_keeps_what_still_matches() {
     let mut cockpit = Cockpit::over(stage("calm").await, (120, 40), |_| {}).await;
     cockpit.settled().await;
-    let document = runbook(&cockpit.directory.path().to_owned());
+    let document = runbook(cockpit.directory.path());
     let path = document.to_str().unwrap();
     cockpit.walk(path, Wanted::New).await;
     cockpit.press("j x enter");
@@ -414,7 +414,12 @@ async fn do_what_it_asks(cockpit: &mut Cockpit, skipped: &[&str]) {
     use midwatch::state::actions::Stage;
     match &cockpit.state.view.overlay {
         // What is offered is right.
-        Some(Overlay::Text(_)) => return cockpit.press("enter"),
+        Some(Overlay::Text(field)) => {
+            if field.error.is_some() {
+                cockpit.type_text("none");
+            }
+            return cockpit.press("enter");
+        }
         Some(Overlay::Dialog(dialog)) => {
             match &dialog.stage {
                 Stage::Asking { .. } => cockpit.press("enter"),
@@ -518,4 +523,72 @@ async fn the_walk_on_the_screen() {
         cockpit.state.notices.clear();
         insta::assert_snapshot!(name, cockpit.screen());
     }
+}
+
+/// Goes on in a walk: looks run, checks check, and what changes something or did not come about is said to
+/// have been looked at.
+async fn settle_somehow(cockpit: &mut Cockpit) {
+    use midwatch::model::command::Risk;
+    let view = cockpit.state.open_walk().unwrap();
+    if cockpit.state.view.overlay.is_some() || view.is_writing || view.checking.is_some() {
+        return do_what_it_asks(cockpit, &[]).await;
+    }
+    let step = view.step().unwrap().clone();
+    let next = view.next_command(&step).map(|(_, command)| command.risk);
+    match view.walk.status(&step.id) {
+        Status::ToDo if next.is_none_or(|risk| risk == Risk::Read) => cockpit.press("enter"),
+        Status::Running(_) => return do_what_it_asks(cockpit, &[]).await,
+        Status::ToDo => {
+            cockpit.press("-");
+            cockpit.type_text("it has a test of its own");
+            cockpit.press("enter");
+        }
+        _ => {
+            cockpit.press("x");
+            cockpit.type_text("looked at");
+            cockpit.press("enter");
+        }
+    }
+}
+
+/// Walks a shipped runbook to its end; the checks of it that could not be judged.
+async fn walk_to_the_end(cockpit: &mut Cockpit, name: &str) {
+    cockpit.state.walk = None;
+    cockpit.walk(name, Wanted::New).await;
+    let begun = Instant::now();
+    loop {
+        let view = cockpit.state.open_walk().unwrap();
+        let (settled, of) = view.walk.settled();
+        if settled == of {
+            break;
+        }
+        assert!(begun.elapsed() < 3 * PATIENCE, "{name} does not end:\n{}", cockpit.screen());
+        settle_somehow(cockpit).await;
+    }
+    let view = cockpit.state.open_walk().unwrap();
+    for step in view.steps().filter(|s| s.check.is_some()) {
+        assert!(
+            view.walk.steps[&step.id].verdict.is_some(),
+            "{name}: '{}' was not checked",
+            view.title(step)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_shipped_runbook_is_walked_to_its_end() {
+    if Command::new("kubectl").args(["version", "--client"]).output().is_err() {
+        return crate::commands::skip("kubectl");
+    }
+    let mut cockpit = Cockpit::open("calm", (120, 40)).await;
+    let entries = cockpit.state.settings.runbooks.clone();
+    let shipped = entries.iter().filter(|e| e.origin == midwatch::runbook::library::Origin::Shipped);
+    let names: Vec<String> = shipped.map(|e| e.name.clone()).collect();
+    assert!(names.len() >= 25, "{names:?}");
+    for name in &names {
+        walk_to_the_end(&mut cockpit, name).await;
+    }
+    let walks = Store::new(cockpit.directory.path().join("walks")).list();
+    assert_eq!(walks.len(), names.len());
+    assert!(walks.iter().all(|w| w.settled == w.steps), "{walks:?}");
 }

@@ -265,7 +265,7 @@ impl Lines<'_, '_> {
         let operation = state.under_way.as_ref().map(|u| u.operation.as_str()).filter(|o| !o.is_empty());
         let operation = operation.and_then(|id| self.paint.state.operations.iter().find(|o| o.id == id));
         if let Some(operation) = operation {
-            self.labelled("under way", &crate::ui::operations::words(operation), Role::Text);
+            self.labelled("under way", crate::ui::operations::words(operation), Role::Text);
         }
         let output = operation.and_then(|o| o.output.as_ref()).or_else(|| view.output.get(&step.id));
         let Some(output) = output.filter(|o| !o.lines.is_empty()) else { return };
