@@ -218,7 +218,6 @@ fn shown(state: &State) -> Vec<(Vec<Command>, &'static str)> {
                 (vec![C::Beside], "panels"),
                 (vec![C::Back], "leave (kept)"),
                 (vec![C::WalkReport], "report"),
-                (vec![C::Help], "keys"),
             ];
         }
         Some(Page::Operations { .. }) => vec![(vec![C::Back], "back"), (vec![C::Undo], "undo")],
