@@ -249,13 +249,23 @@ pub fn runbooks(state: &mut State) -> Vec<Effect> {
     }
 }
 
+/// All of them, those of the alerts that fire first.
 fn runbook_entries(state: &State) -> Vec<ChoiceEntry> {
-    let entry = |e: &crate::runbook::library::Entry| ChoiceEntry {
-        label: e.title.to_string(),
-        hint: e.name.clone(),
-        target: ChoiceTarget::Walk(e.name.clone()),
+    use crate::runbook::library::for_alert;
+    let all = &state.settings.runbooks;
+    let of =
+        |a: &crate::model::alert::Alert| Some(for_alert(all, &a.name, a.runbook.as_deref())?.name.clone());
+    let fired: Vec<(String, Clean)> =
+        state.derived.alerts.iter().filter_map(|a| Some((of(a)?, a.name.clone()))).collect();
+    let entry = |e: &crate::runbook::library::Entry| {
+        let alerts: Vec<&str> = fired.iter().filter(|(n, _)| *n == e.name).map(|(_, a)| a.as_str()).collect();
+        let name = Clean::new(&e.name);
+        let hint = if alerts.is_empty() { name.to_string() } else { format!("for {}", alerts.join(", ")) };
+        ChoiceEntry { label: e.title.to_string(), hint, target: ChoiceTarget::Walk(e.name.clone()) }
     };
-    state.settings.runbooks.iter().map(entry).collect()
+    let mut entries: Vec<ChoiceEntry> = all.iter().map(entry).collect();
+    entries.sort_by_key(|e| !e.hint.starts_with("for "));
+    entries
 }
 
 /// What was found in the cluster for an action, after what was known already.

@@ -127,7 +127,7 @@ async fn keys_that_were_not_meant_for_the_dialog_do_nothing() {
     assert_eq!(writes(&cockpit).iter().filter(|w| *w == "patch deployments.apps").count(), 2, "two dry runs");
 }
 
-fn reqwest_client(cockpit: &Cockpit) -> reqwest::Client {
+pub fn reqwest_client(cockpit: &Cockpit) -> reqwest::Client {
     use secrecy::ExposeSecret;
     let ca = reqwest::Certificate::from_pem(cockpit.sim.ca_pem().as_bytes()).unwrap();
     let mut headers = http::HeaderMap::new();

@@ -128,13 +128,66 @@ async fn a_walk_runs_ticks_confirms_checks_and_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_check_that_holds_no_more_says_so_and_a_tick_can_be_taken_back() {
+async fn a_check_that_holds_no_more_says_so_until_it_holds_again() {
     let mut cockpit = Cockpit::over(stage("calm").await, (120, 40), |_| {}).await;
     cockpit.settled().await;
     let document = runbook(cockpit.directory.path());
     cockpit.walk(document.to_str().unwrap(), Wanted::New).await;
     cockpit.press("G enter");
     cockpit.until_settled(3).await;
+    assert!(matches!(cockpit.status(3), Status::Verified(_)));
+    // More pods are asked for than are there.
+    let path = format!("{}/apis/apps/v1/namespaces/shop/deployments/worker", cockpit.sim.kube_url());
+    let patch = crate::actions::reqwest_client(&cockpit)
+        .patch(path)
+        .header("content-type", "application/merge-patch+json")
+        .body(r#"{"spec": {"replicas": 9}}"#);
+    assert!(patch.send().await.unwrap().status().is_success());
+    let mut broken = false;
+    for _ in 0..200 {
+        cockpit.advance(Duration::from_secs(2)).await;
+        cockpit.drained().await;
+        broken |= matches!(cockpit.status(3), Status::Failed(_));
+        if broken && matches!(cockpit.status(3), Status::Verified(_)) {
+            break;
+        }
+    }
+    let said = |words: &str| cockpit.state.notices.iter().any(|n| n.text.contains(words));
+    assert!(said("does not hold any more") && said("holds now"), "{:?}", cockpit.state.notices);
+    assert!(matches!(cockpit.status(3), Status::Verified(_)), "{:?}", cockpit.status(3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_only_looks_can_be_stopped() {
+    let mut cockpit = Cockpit::over(stage("calm").await, (120, 40), |_| {}).await;
+    cockpit.settled().await;
+    let document = cockpit.directory.path().join("wait.md");
+    std::fs::write(&document, "# Wait\n```sh {\"name\": \"wait\", \"risk\": \"read\"}\nsleep 600\n```\n")
+        .unwrap();
+    cockpit.walk(document.to_str().unwrap(), Wanted::New).await;
+    cockpit.press("enter");
+    cockpit
+        .until("it to run", |s| {
+            let view = s.open_walk().unwrap();
+            view.steps().any(|step| matches!(view.walk.status(&step.id), Status::Running(_)))
+        })
+        .await;
+    cockpit.press("K");
+    cockpit
+        .until("its end", |s| {
+            let view = s.open_walk().unwrap();
+            view.steps().any(|step| matches!(view.walk.status(&step.id), Status::Failed(_)))
+        })
+        .await;
+    assert!(cockpit.status(0).words().contains("stopped"), "{:?}", cockpit.status(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tick_can_be_taken_back_and_a_skip_needs_its_reason() {
+    let mut cockpit = Cockpit::over(stage("calm").await, (120, 40), |_| {}).await;
+    cockpit.settled().await;
+    let document = runbook(cockpit.directory.path());
+    cockpit.walk(document.to_str().unwrap(), Wanted::New).await;
     cockpit.press("g j x enter");
     cockpit.until_settled(1).await;
     cockpit.press("g j u");
@@ -144,7 +197,6 @@ async fn a_check_that_holds_no_more_says_so_and_a_tick_can_be_taken_back() {
             view.steps().nth(1).is_some_and(|step| view.walk.status(&step.id) == Status::ToDo)
         })
         .await;
-    // A skip needs its reason.
     cockpit.press("- enter");
     assert!(cockpit.screen().contains("give a reason"), "{}", cockpit.screen());
     cockpit.type_text("nobody is awake");
