@@ -72,7 +72,7 @@ macro_rules! commands {
         pub static COMMANDS: LazyLock<Vec<(Command, Layer, &str, &str)>> = LazyLock::new(|| {
             let act = |a: &ActionId| (Command::Act(*a), Layer::Global, a.name(), a.doc());
             let views = [$((Command::$variant, Layer::$layer, $name, $doc),)*];
-            views.into_iter().chain(ActionId::ALL.iter().map(act)).collect()
+            views.into_iter().chain(ActionId::ALL.iter().filter(|a| a.has_a_key()).map(act)).collect()
         });
     };
 }

@@ -127,10 +127,15 @@ actions! {
     Release "release" "Release" [Alert] "give an acknowledgement back";
     Apply "apply" "Apply" [Manifest] "apply a manifest of the configuration";
     Command "run-command" "Run" [Command] "run a command of your own";
-    RunbookCommand "run-step" "Run" [Step] "run the command of a runbook's step (Enter in a walk)";
+    RunbookCommand "run-step" "Run" [Step] "run the command of a runbook's step";
 }
 
 impl ActionId {
+    /// Whether it is asked for by a key. The command of a runbook's step is asked for by its step.
+    pub fn has_a_key(self) -> bool {
+        self != Self::RunbookCommand
+    }
+
     /// Whether an operation of it ends when it is asked to.
     pub fn can_be_stopped(self) -> bool {
         matches!(self, Self::Command | Self::RunbookCommand | Self::FlushCache)

@@ -211,7 +211,7 @@ fn actions(state: &State) -> Vec<ChoiceEntry> {
             target: ChoiceTarget::Command(command),
         }
     };
-    ActionId::ALL.iter().map(entry).collect()
+    ActionId::ALL.iter().filter(|a| a.has_a_key()).map(entry).collect()
 }
 
 /// What was done and can be undone, the newest first.

@@ -644,3 +644,36 @@ async fn every_shipped_runbook_is_walked_to_its_end() {
     assert_eq!(walks.len(), names.len());
     assert!(walks.iter().all(|w| w.settled == w.steps), "{walks:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubectl_in_a_runbook_sees_what_the_cockpit_looks_at() {
+    if Command::new("kubectl").args(["version", "--client"]).output().is_err() {
+        return crate::commands::skip("kubectl");
+    }
+    // Neither the kubeconfig's current context nor its namespace.
+    let mut cockpit = Cockpit::over(stage("calm").await, (120, 40), |global| {
+        global.context = Some("prod-eu-1-viewer".to_owned());
+        global.namespace = Some("platform".to_owned());
+    })
+    .await;
+    cockpit.until("the scope", |s| !s.scope.context.is_empty() && !s.scope.user.is_empty()).await;
+    let text = "# Where\n```sh\nkubectl config current-context\nkubectl config view --minify\n```\n";
+    let document = cockpit.directory.path().join("where.md");
+    std::fs::write(&document, text).unwrap();
+    cockpit.walk(document.to_str().unwrap(), Wanted::New).await;
+    for _ in 0..2 {
+        cockpit.press("enter");
+        cockpit
+            .until("the command to end", |s| {
+                let view = s.open_walk().unwrap();
+                let step = view.step().unwrap();
+                !view.is_writing && !matches!(view.walk.status(&step.id), Status::Running(_))
+            })
+            .await;
+    }
+    let folder = std::fs::read_dir(cockpit.directory.path().join("walks")).unwrap().next().unwrap().unwrap();
+    let evidence = std::fs::read_dir(folder.path().join("evidence")).unwrap();
+    let all: String = evidence.map(|e| std::fs::read_to_string(e.unwrap().path()).unwrap()).collect();
+    assert!(all.lines().any(|l| l == "prod-eu-1-viewer"), "{all}");
+    assert!(all.contains("namespace: platform"), "{all}");
+}
