@@ -98,7 +98,8 @@ pub fn step(state: &State, view: &WalkView, out: &mut impl Write) -> Result<()> 
         (Status::Unknown(_), _) => {
             writeln!(out, "'tick' it was done, 'skip REASON', or 'undo' makes it to do again")
         }
-        _ => Ok(()),
+        (Status::Running(_), _) => Ok(()),
+        _ => writeln!(out, "'do' goes on to the next step that is open"),
     }
 }
 

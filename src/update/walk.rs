@@ -148,7 +148,8 @@ fn found_again(state: &mut State) -> Vec<Effect> {
     over.iter().flat_map(|operation| ended(state, operation)).collect()
 }
 
-/// Where the step under the cursor was settled by what came, the cursor goes on to the next.
+/// Where the step under the cursor was settled by what came, the cursor goes on to the next; but what a
+/// command has written is there to be read.
 fn events_came(
     state: &mut State,
     walk: &str,
@@ -172,7 +173,9 @@ fn events_came(
     let Some(view) = of(state, walk) else { return Vec::new() };
     if let Some((id, before)) = before
         && !before.is_settled()
-        && view.walk.status(&id).is_settled()
+        && let now = view.walk.status(&id)
+        && now.is_settled()
+        && !(matches!(now, Status::Verified(_)) && view.step().is_some_and(Step::has_commands))
         && let Some(next) = view.next_open()
     {
         view.go_to(next);
@@ -206,6 +209,11 @@ fn current(state: &mut State) -> Option<Step> {
 pub fn do_step(state: &mut State, how: Doing) -> Vec<Effect> {
     let Some(step) = current(state) else { return Vec::new() };
     let Some(view) = state.open_walk() else { return Vec::new() };
+    if step.kind != StepKind::Check && view.walk.status(&step.id).is_settled() {
+        // It is done, and was read: on to the next.
+        step_by(state, WalkView::next_open);
+        return Vec::new();
+    }
     if let Some(why) = cannot_begin(view, &step) {
         state.notice(Health::Warning, why);
         return Vec::new();
@@ -243,10 +251,6 @@ fn cannot_begin(view: &WalkView, step: &Step) -> Option<String> {
             "it may have been done: look for yourself, then tick it (x), skip it (-), or make it to do again (u)"
                 .to_owned(),
         ),
-        Status::ToDo | Status::Failed(_) | Status::Unknown(_) => None,
-        settled if step.kind != StepKind::Check => {
-            Some(format!("it is {} already; u makes it to do again", settled.word()))
-        }
         _ => None,
     }
 }

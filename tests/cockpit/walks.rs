@@ -91,7 +91,9 @@ async fn a_walk_runs_ticks_confirms_checks_and_is_kept() {
     cockpit.until_settled(0).await;
     assert_eq!(times_run(&directory), 0);
     let screen = cockpit.screen();
-    assert!(screen.contains("step 2 of 4"), "the cursor goes on: {screen}");
+    assert!(screen.contains("│ seen "), "what it has written is there to be read: {screen}");
+    cockpit.press("enter");
+    assert!(cockpit.screen().contains("step 2 of 4"), "{}", cockpit.screen());
     cockpit.press("x");
     cockpit.type_text("told #incidents");
     cockpit.press("enter");
@@ -110,7 +112,7 @@ async fn a_walk_runs_ticks_confirms_checks_and_is_kept() {
     cockpit.press("right enter");
     cockpit.until_settled(2).await;
     assert_eq!(times_run(&directory), 1);
-    cockpit.press("enter");
+    cockpit.press("enter enter");
     cockpit.until_settled(3).await;
     assert!(matches!(cockpit.status(3), Status::Verified(_)), "{:?}", cockpit.status(3));
     // All of it is on disk: the same again finds it, and a report is written.
@@ -509,8 +511,8 @@ async fn do_what_it_asks(cockpit: &mut Cockpit, skipped: &[&str]) {
             cockpit.type_text("not needed");
             cockpit.press("enter");
         }
-        Status::ToDo => cockpit.press("enter"),
-        settled => panic!("the cursor stands on a step that is {settled:?}"),
+        // What is settled was read: on to the next.
+        _ => cockpit.press("enter"),
     }
 }
 
@@ -595,6 +597,7 @@ async fn settle_somehow(cockpit: &mut Cockpit) {
             cockpit.type_text("it has a test of its own");
             cockpit.press("enter");
         }
+        settled if settled.is_settled() => cockpit.press("enter"),
         _ => {
             cockpit.press("x");
             cockpit.type_text("looked at");

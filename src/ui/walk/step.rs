@@ -316,7 +316,8 @@ impl Lines<'_, '_> {
                     None => return,
                 },
             },
-            _ => return,
+            (_, StepKind::Check) => return,
+            _ => format!("{enter} on to the next open step"),
         };
         self.blank();
         self.text(&words, Role::Key);
