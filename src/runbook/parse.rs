@@ -11,6 +11,8 @@ mod inline;
 mod place;
 mod walker;
 
+use std::borrow::Cow;
+
 use pulldown_cmark::{Options, Parser};
 
 use super::document::{Document, Problem};
@@ -31,7 +33,7 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Document, Problem> {
     }
     let text = std::str::from_utf8(bytes).map_err(|e| not_utf8(bytes, e.valid_up_to()))?;
     // A byte order mark is no text: some editors write it.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = &*with_line_ends(text.strip_prefix('\u{feff}').unwrap_or(text));
     let lines = Lines::new(text);
     let (front, problem) = front::read(text, &lines);
     let body = text.get(front.end..).unwrap_or_default();
@@ -46,6 +48,17 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Document, Problem> {
     document.alerts = front.alerts;
     document.sha256 = crate::journal::sha256(bytes);
     Ok(document)
+}
+
+/// A carriage return by itself ends a line (CommonMark, 2.1); the parser would join what it parts, and two
+/// commands would be one. Places stay what they are.
+fn with_line_ends(text: &str) -> Cow<'_, str> {
+    let is_lone = |at: usize| text.as_bytes().get(at + 1) != Some(&b'\n');
+    if !text.match_indices('\r').any(|(at, _)| is_lone(at)) {
+        return Cow::Borrowed(text);
+    }
+    let ended = |(at, c)| if c == '\r' && is_lone(at) { '\n' } else { c };
+    Cow::Owned(text.char_indices().map(ended).collect())
 }
 
 /// The refusal of a file of `size` bytes.

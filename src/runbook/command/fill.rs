@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::lex::lex;
+use super::split::STATEFUL;
 use super::token::{Piece, Quote, Script, Token, Word};
 use super::{Command, Invocation, parameters};
 
@@ -49,45 +50,9 @@ const INTERPRETERS: [&str; 36] = [
     "clickhouse-client",
 ];
 
-/// Builtins of the shell: without it, there is no such program, or it does nothing for what follows.
-const BUILTINS: [&str; 36] = [
-    "cd",
-    "pushd",
-    "popd",
-    "export",
-    "source",
-    ".",
-    "set",
-    "shopt",
-    "alias",
-    "unalias",
-    "declare",
-    "typeset",
-    "local",
-    "readonly",
-    "unset",
-    "trap",
-    "umask",
-    "ulimit",
-    "read",
-    "mapfile",
-    "readarray",
-    "exec",
-    "eval",
-    "wait",
-    "jobs",
-    "fg",
-    "bg",
-    "type",
-    "hash",
-    "command",
-    "builtin",
-    "time",
-    "[[",
-    "if",
-    "for",
-    "!",
-];
+/// What only a shell knows, beside what leaves it another one.
+const ONLY_OF_A_SHELL: [&str; 13] =
+    ["wait", "jobs", "fg", "bg", "type", "hash", "command", "builtin", "time", "[[", "if", "for", "!"];
 
 /// The command with `values` in it: without a shell where it needs none.
 ///
@@ -251,9 +216,8 @@ impl Filler<'_> {
             }
         }
         let program = argv.first()?;
-        let is_program = !BUILTINS.contains(&program.as_str())
-            && !program.contains(['{', '}', '='])
-            && !program.is_empty();
+        let of_a_shell = STATEFUL.iter().chain(&ONLY_OF_A_SHELL).any(|word| *word == program);
+        let is_program = !of_a_shell && !program.contains(['{', '}', '=']) && !program.is_empty();
         is_program.then_some(argv)
     }
 

@@ -206,7 +206,7 @@ fn end_before(text: &str, newline: usize) -> usize {
 }
 
 /// Builtins after which the shell is another one.
-const STATEFUL: [&str; 24] = [
+pub(super) const STATEFUL: [&str; 24] = [
     "cd",
     "pushd",
     "popd",

@@ -112,7 +112,7 @@ const PRINTING: [&str; 18] = [
     "printf '[%s]' a$x; true",
     "printf '[%s]' a${x}; true",
     "printf '[%s]' \"a$x\" && true",
-    "printf '[%s]' \"$(printf '%s' a<x>)\" $(true <x>)",
+    "printf '[%s]' \"$(printf '%s' a<x>)\" $(true a<x>)",
     "if true; then printf '[%s]' a'<x>'; fi",
     "{ printf '[%s]' \"a\"<x>; }",
     "y=1; printf '[%s]' a$x",
