@@ -2,9 +2,9 @@
 
 use std::io::{Result, Write};
 
-use crate::model::Clean;
 use crate::model::action::{Difference, Question, Verdict};
 use crate::model::command::Risk;
+use crate::model::{Clean, Outcome};
 use crate::runbook::document::{Prose, StepKind};
 use crate::runbook::walk::{Status, judge};
 use crate::state::actions::{Dialog, Stage};
@@ -35,6 +35,7 @@ pub fn outline(state: &State, out: &mut impl Write) -> Result<()> {
             writeln!(out, "{}", path.join(" > "))?;
         }
         let word = match view.broken(step) {
+            Some(v) if v.outcome == Outcome::CouldNotCheck => "verified, and not seen now",
             Some(_) => "verified, and holds no more",
             None => view.walk.status(&step.id).word(),
         };

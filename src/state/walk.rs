@@ -167,7 +167,7 @@ impl WalkView {
         })
     }
 
-    /// What a check that was verified has come to since, where it does not hold any more.
+    /// What a check that was verified has come to since, where it does not hold any more, or can't be seen.
     pub fn broken(&self, step: &Step) -> Option<&Verdict> {
         if step.confirms_trouble() || !matches!(self.walk.status(&step.id), Status::Verified(_)) {
             return None;

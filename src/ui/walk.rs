@@ -8,8 +8,8 @@ use super::human;
 use super::paint::{Paint, fit, width};
 use super::theme::Role;
 use crate::input::Command;
-use crate::model::Health;
 use crate::model::action::Difference;
+use crate::model::{Health, Outcome};
 use crate::panels::{ERRORS, LATENCY, PODS};
 use crate::runbook::document::{Step, StepKind};
 use crate::runbook::walk::Status;
@@ -154,15 +154,23 @@ fn outline(paint: &mut Paint<'_>, area: Rect, view: &WalkView) {
 
 fn outline_row(paint: &Paint<'_>, view: &WalkView, step: &Step, columns: usize) -> Line<'static> {
     let status = &view.walk.status(&step.id);
-    let broken = view.broken(step).is_some();
+    let now = view.broken(step).map(|v| v.outcome);
+    // What can't be seen for a moment may well hold.
+    let unseen = now == Some(Outcome::CouldNotCheck);
+    let broken = now.is_some() && !unseen;
     let word = match (broken, status) {
         (true, _) => "holds no more",
+        _ if unseen => "not seen now",
         (false, Status::ToDo) => "",
         // In a narrow outline the marks say it alone: each state has its own.
         (false, _) if columns < NARROW => "",
         (false, status) => status.word(),
     };
-    let mark = if broken { paint.mark_span(Health::Warning) } else { mark(paint, status) };
+    let mark = match now {
+        Some(outcome) if unseen => paint.mark_span(outcome.health()),
+        Some(_) => paint.mark_span(Health::Warning),
+        None => mark(paint, status),
+    };
     let number = step.number.map(|n| format!("{n} ")).unwrap_or_default();
     let sign = match (step.kind, paint.ascii()) {
         (StepKind::Command, _) => "$ ",

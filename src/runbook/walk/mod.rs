@@ -106,6 +106,8 @@ pub struct Walk {
     pub parameters: BTreeMap<String, String>,
     /// The steps of the document as it last was, in its order.
     pub order: Vec<StepRef>,
+    /// The steps that a step has of its own: indices into `order`.
+    children: BTreeMap<StepId, Vec<usize>>,
     pub steps: BTreeMap<StepId, StepState>,
     /// How many events this is the fold of.
     pub events: usize,
@@ -129,11 +131,9 @@ impl Walk {
     }
 
     fn by_its_steps(&self, step: &str) -> Option<Status> {
-        let own: Vec<Status> = (self.order.iter())
-            .filter(|s| s.parent.as_deref() == Some(step))
-            .map(|s| self.status(&s.id))
-            .collect();
-        if own.is_empty() || !own.iter().all(Status::is_settled) {
+        let own = self.children.get(step)?.iter().filter_map(|i| self.order.get(*i));
+        let own: Vec<Status> = own.map(|s| self.status(&s.id)).collect();
+        if !own.iter().all(Status::is_settled) {
             return None;
         }
         let words = "by its own steps".to_owned();
@@ -152,6 +152,19 @@ impl Walk {
         (self.order.iter().filter(|s| self.status(&s.id).is_settled()).count(), self.order.len())
     }
 
+    fn take(&mut self, steps: &[StepRef]) {
+        self.order = steps.to_vec();
+        let places: BTreeMap<&str, usize> =
+            steps.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
+        self.children.clear();
+        for (i, step) in steps.iter().enumerate() {
+            // A step stands after what it is nested in: a file that says otherwise leads round in no circle.
+            if let Some(parent) = step.parent.as_deref().filter(|p| places.get(p).is_some_and(|at| *at < i)) {
+                self.children.entry(parent.to_owned()).or_default().push(i);
+            }
+        }
+    }
+
     pub fn apply(&mut self, event: &Event) {
         self.events += 1;
         let (at, who) = (event.at, event.who.name());
@@ -160,12 +173,12 @@ impl Walk {
             What::Started { place, steps } => {
                 self.place = place.clone();
                 self.started = by;
-                self.order.clone_from(steps);
+                self.take(steps);
             }
             What::Joined => {}
             What::Changed { sha256, steps } => {
                 self.place.sha256.clone_from(sha256);
-                self.order.clone_from(steps);
+                self.take(steps);
             }
             What::Parameter { name, value } => {
                 self.parameters.insert(name.clone(), value.clone());

@@ -110,6 +110,11 @@ fn a_step_with_steps_of_its_own_stands_where_they_stand() {
     assert!(matches!(status([ran.clone(), vec![left_out]].concat()), Status::Skipped(_)));
     let own = of("a", S::Skipped { reason: "I know".into() });
     assert_eq!(status([ran, vec![check, own]].concat()), Status::Skipped("I know".into()));
+    // A file that leads round in a circle is no trap.
+    let mut round = steps.clone();
+    round[0].parent = Some("b".into());
+    let started = What::Started { place: Place::default(), steps: round };
+    assert_eq!(Walk::of("w", &[event(0, started)]).status("a"), Status::ToDo);
 }
 
 #[test]
