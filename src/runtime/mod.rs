@@ -60,7 +60,7 @@ pub async fn run(mut state: State, clock: Clock, kept: Kept, first: Vec<Effect>)
             biased;
             Some(msg) = keys.recv() => {
                 if apply(&mut state, msg, &mut engine, &screen) { break }
-                Urgency::Now
+                Urgency::Key
             }
             event = signals.next() => {
                 if on_signal(event, &mut state, &mut engine, &screen, &clock) { break }
@@ -81,7 +81,10 @@ pub async fn run(mut state: State, clock: Clock, kept: Kept, first: Vec<Effect>)
                 Urgency::Data
             }
         };
-        if pace.draw_now(urgency) {
+        if urgency == Urgency::Key {
+            // What was observed in the meantime keeps its own pace.
+            screen.show(ui::draw(&state));
+        } else if pace.draw_now(urgency) {
             state.settle();
             screen.show(ui::draw(&state));
         }
@@ -100,7 +103,7 @@ fn apply(state: &mut State, msg: Msg, engine: &mut Engine, screen: &Screen) -> b
     // A key acts on what is on the screen: rows derived before it, not after.
     let effects = update(state, msg);
     if is_key {
-        state.settle();
+        state.settle_keys();
     }
     for effect in effects {
         match effect {
@@ -139,6 +142,7 @@ fn on_signal(
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Urgency {
+    Key,
     Now,
     Data,
     Resize,
@@ -156,7 +160,7 @@ impl Pace {
     fn draw_now(&mut self, urgency: Urgency) -> bool {
         let now = Instant::now();
         let at = match urgency {
-            Urgency::Now => now,
+            Urgency::Key | Urgency::Now => now,
             Urgency::Data => self.last.map_or(now, |last| last + DATA_FRAME),
             Urgency::Resize => now + RESIZE_DEBOUNCE,
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::measures::{self, Measure};
-use super::pods::PodsDerived;
+use super::pods::{PodRows, PodsDerived};
 use super::{Connection, State, changes};
 use crate::input::Command;
 use crate::model::alert::{Alert, AlertState};
@@ -21,7 +21,9 @@ use crate::ui::human;
 
 #[derive(Clone, Debug, Default)]
 pub struct Derived {
-    pub pods: PodsDerived,
+    pub pods: Arc<PodsDerived>,
+    /// Of the page of all pods, while it is open.
+    pub rows: PodRows,
     pub latency: Option<Measure>,
     pub errors: Option<Measure>,
     pub strip: Vec<Measure>,

@@ -345,7 +345,7 @@ pub fn accept(state: &mut State, choice: &Choice) -> Vec<Effect> {
             state.view.zoom(PODS);
             let list = state.view.lists.entry(PODS).or_default();
             list.filter = crate::model::filter::Filter::parse(&filter).unwrap_or_default();
-            state.dirty.pods = true;
+            state.dirty.rows = true;
             effects
         }
         ChoiceTarget::Window(window) => {

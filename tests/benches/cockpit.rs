@@ -159,7 +159,7 @@ fn changes(c: &mut Criterion, stage: &Stage) {
         b.iter(|| {
             let filter = Filter::parse(filters.next().unwrap()).unwrap();
             state.view.lists.entry(PODS).or_default().filter = filter;
-            state.dirty.pods = true;
+            state.dirty.rows = true;
             state.settle();
         });
     });

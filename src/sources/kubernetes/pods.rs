@@ -12,9 +12,10 @@ use super::kind::{
 };
 use super::meta::{ConditionWire, Meta, OwnerReference, condition, key, or_default};
 use super::quantity::Amounts;
+use super::trouble::clip;
 use crate::model::pod::{Phase, Pod, Resources, Termination};
 use crate::model::workload::{WorkloadKind, WorkloadRef};
-use crate::model::{Clean, FeedId, Observation};
+use crate::model::{Clean, FeedId, Observation, Uid};
 
 pub struct Pods;
 
@@ -172,14 +173,14 @@ fn row(wire: &PodWire, intern: &mut Intern) -> Pod {
     Pod {
         namespace: intern.get(&wire.metadata.namespace),
         name: bounded(&wire.metadata.name, NAME_CHARS),
-        uid: bounded(&wire.metadata.uid, NAME_CHARS),
+        uid: Uid::new(clip(&wire.metadata.uid, NAME_CHARS)),
         owner: wire
             .metadata
             .controller()
             .map(|owner| owner_of(owner, labels.get(key::POD_TEMPLATE_HASH), intern)),
         template: template.map(|hash| intern.get(hash)),
         node: intern.some(&wire.spec.node_name),
-        ip: (!wire.status.pod_ip.is_empty()).then(|| bounded(&wire.status.pod_ip, NAME_CHARS)),
+        ip: wire.status.pod_ip.parse().ok(),
         status: intern.get(&printed.status),
         phase: phase(&wire.status.phase),
         ready: printed.ready,
@@ -187,7 +188,7 @@ fn row(wire: &PodWire, intern: &mut Intern) -> Pod {
         is_ready: condition(&wire.status.conditions, "Ready").is_some_and(ConditionWire::is_true),
         restarts: printed.restarts,
         last_restart: printed.last_restart,
-        last_end: last_end(&wire.status, intern),
+        last_end: last_end(&wire.status, intern).map(Box::new),
         created: wire.metadata.created(),
         deleting: wire.metadata.deletion_timestamp,
         requests,
