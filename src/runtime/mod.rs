@@ -27,8 +27,8 @@ pub use headless::{Headless, Settled, settle};
 const DATA_FRAME: Duration = Duration::from_millis(250);
 /// A window that is being dragged sends a hundred sizes a second; the last one counts.
 const RESIZE_DEBOUNCE: Duration = Duration::from_millis(50);
-/// Messages taken in one go before keys are looked at again.
-const BATCH: usize = 64;
+/// Messages taken in one go before keys are looked at again: at most 4,000 objects, a few milliseconds.
+const BATCH: usize = 8;
 
 /// Runs the cockpit until the user leaves.
 ///

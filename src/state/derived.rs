@@ -12,10 +12,8 @@ use crate::input::Command;
 use crate::model::alert::{Alert, AlertState};
 use crate::model::backup::{self, Backup, BackupOrigin, JobRun, RunOutcome};
 use crate::model::change::Mark;
-use crate::model::pod::Pod;
 use crate::model::signal::{BurnWindow, SignalId};
-use crate::model::workload::WorkloadKind;
-use crate::model::{FailureKind, FeedId, Health, budget};
+use crate::model::{FailureKind, FeedId, Health, Key, budget};
 use crate::panels::{OBJECTIVES, PANELS};
 use crate::ui::human;
 
@@ -106,12 +104,8 @@ fn budget(state: &State) -> Option<Budgeted> {
 fn with_cause(state: &State, job: &JobRun) -> JobRun {
     let mut job = job.clone();
     if job.run.outcome == RunOutcome::Failed {
-        let of_it = |pod: &&Arc<Pod>| {
-            pod.namespace == job.namespace
-                && pod.owner.as_ref().is_some_and(|o| o.kind == WorkloadKind::Job && o.name == job.name)
-        };
-        let said = state.known.pods.iter().find(of_it).and_then(|pod| pod.last_end.as_ref()?.message.clone());
-        job.run.reason = said.or(job.run.reason);
+        let key = Key { namespace: job.namespace.clone(), name: job.name.clone() };
+        job.run.reason = state.derived.pods.last_words.get(&key).cloned().or(job.run.reason);
     }
     job
 }

@@ -195,7 +195,7 @@ impl Known {
         let key = |namespace: &Clean, name: &Clean| Key { namespace: namespace.clone(), name: name.clone() };
         let global = |name: &Clean| Key { namespace: Clean::default(), name: name.clone() };
         match observation {
-            O::Pod(p) => drop(self.pods.upsert(key(&p.namespace, &p.name), Arc::from(p))),
+            O::Pod(p) => drop(self.pods.upsert(key(&p.namespace, &p.name), p)),
             O::Workload(w) => self.upsert_workload(*w, at),
             O::Revision(r) if feed == FeedId::ReplicaSets => {
                 drop(self.replicasets.upsert(key(&r.namespace, &r.name), *r));

@@ -51,11 +51,10 @@ pub fn observe(state: &State) -> Loads {
         sum.0 += u64::from(usage.cpu_millicores);
         sum.1 += u64::from(pod.requests.cpu_millicores);
     }
-    let fresh = state.feed_health(FeedId::Usage) == Health::Ok;
     let load = |((namespace, owner), (used, requested)): ((&Clean, &WorkloadRef), (u64, u64))| {
         let key = (namespace.clone(), owner.clone());
         let ratio = (requested > 0).then(|| used as f64 / requested as f64)?;
-        let before = state.loads.get(&key).filter(|_| fresh);
+        let before = state.loads.get(&key);
         let since = |is: bool, was: Option<Timestamp>| is.then(|| was.unwrap_or(state.now));
         let busy_since = since(ratio > BUSY, before.and_then(|l| l.busy_since));
         let idle_since = since(ratio < IDLE, before.and_then(|l| l.idle_since));

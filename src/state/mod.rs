@@ -157,6 +157,10 @@ impl State {
         if dirty.usage {
             self.loads = load::observe(self);
         }
+        if self.feed_health(FeedId::Usage) != Health::Ok {
+            // Whether it lasts is not known over a gap.
+            self.loads.clear();
+        }
         let listed = self.view.shows(crate::panels::PODS);
         if listed != self.derived.rows.listed || (listed && (dirty.pods || dirty.rows)) {
             self.derived.rows = if listed { pods::rows(self) } else { Default::default() };

@@ -28,6 +28,8 @@ pub struct PodsDerived {
     pub wanted: u32,
     pub total: usize,
     pub health: Health,
+    /// By Job: what the first of its pods said as it ended.
+    pub last_words: BTreeMap<Key, Clean>,
 }
 
 /// The rows of the page of all pods: filtered and sorted.
@@ -203,7 +205,12 @@ pub fn derive(state: &State) -> PodsDerived {
     let (known, now) = (&state.known, state.now);
     let ours = Ours::of(state);
     let (mut sick, mut total) = (Sick::default(), 0);
-    for pod in known.pods.iter().filter(|pod| ours.pod(pod)) {
+    let mut last_words = LastWords::new();
+    for pod in known.pods.iter() {
+        note_last_words(&mut last_words, pod);
+        if !ours.pod(pod) {
+            continue;
+        }
         total += 1;
         let health = pod_health(pod, now);
         if health != Health::Ok {
@@ -225,7 +232,17 @@ pub fn derive(state: &State) -> PodsDerived {
         total,
         health: if sick.strays && worst < Health::Warning { Health::Warning } else { worst },
         unhealthy: sick.worst(),
+        last_words: last_words.into_iter().filter_map(|(job, said)| Some((job, said?))).collect(),
         workloads,
+    }
+}
+
+type LastWords = BTreeMap<Key, Option<Clean>>;
+
+fn note_last_words(said: &mut LastWords, pod: &Pod) {
+    if let Some(job) = pod.owner.as_ref().filter(|owner| owner.kind == WorkloadKind::Job) {
+        let job = Key { namespace: pod.namespace.clone(), name: job.name.clone() };
+        said.entry(job).or_insert_with(|| pod.last_end.as_ref()?.message.clone());
     }
 }
 

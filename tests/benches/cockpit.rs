@@ -105,7 +105,7 @@ fn events(state: &State) -> Vec<Change> {
         let mut pod = pod.as_ref().clone();
         pod.restarts += 1;
         pod.last_restart = Some(state.now);
-        Change::Upsert(Observation::Pod(Box::new(pod)))
+        Change::Upsert(Observation::Pod(Arc::new(pod)))
     };
     state.known.pods.iter().step_by(state.known.pods.len() / 1000).take(1000).map(restarted).collect()
 }

@@ -4,6 +4,8 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -26,7 +28,7 @@ impl Kind for Pods {
     const MESSAGE: &'static str = "api.core.v1.Pod";
 
     fn convert(wire: PodWire, with: &mut Convert) -> Option<Observation> {
-        Some(Observation::Pod(Box::new(row(&wire, &mut with.intern))))
+        Some(Observation::Pod(Arc::new(row(&wire, &mut with.intern))))
     }
 }
 
