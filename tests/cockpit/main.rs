@@ -27,6 +27,7 @@ mod remedies;
 mod reviews;
 mod runbooks;
 mod screens;
+mod sharing;
 mod signals;
 mod support;
 mod terminal;
