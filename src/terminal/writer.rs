@@ -150,7 +150,7 @@ fn write_frames(
         }
         if let Some(frame) = frame.filter(|_| !left) {
             let dialog = frame.dialog;
-            let bytes = encoder.encode(frame)?;
+            let bytes = encoder.encode(frame);
             if !bytes.is_empty() {
                 out.write_all(&bytes)?;
                 let mut now = lock(slot);
