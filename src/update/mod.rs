@@ -6,6 +6,7 @@ mod dialog;
 mod logs;
 mod output;
 pub mod review;
+pub mod typed;
 pub mod walk;
 
 use crate::effect::Effect;
