@@ -11,6 +11,7 @@ use super::{Plain, say};
 use crate::effect::Effect;
 use crate::input::{Chord, Code, Command};
 use crate::model::action::Question;
+use crate::model::alert::Alert;
 use crate::msg::Msg;
 use crate::state::actions::{Focus, Shown, Stage};
 use crate::state::view::{Choice, ChoiceKind, ChoiceTarget, TextPurpose, line_field};
@@ -219,7 +220,7 @@ impl Plain {
             let clean = crate::model::Clean::new(name);
             writeln!(self.buffer, "no '{clean}' among these:")?;
         }
-        list(choice, &mut self.buffer)?;
+        list(state, choice, &mut self.buffer)?;
         if choice.entries.is_empty() || !self.by_hand && wanted.is_some() {
             return Ok(typed::command(state, Command::Cancel));
         }
@@ -266,12 +267,21 @@ fn by_name<'a>(choice: &'a Choice, name: &str) -> Option<&'a crate::state::view:
     if found.next().is_some() { None } else { first }
 }
 
-fn list(choice: &Choice, out: &mut impl Write) -> Result<()> {
+fn list(state: &State, choice: &Choice, out: &mut impl Write) -> Result<()> {
     if choice.entries.is_empty() {
         return writeln!(out, "there is nothing to choose from");
     }
     for (i, entry) in choice.entries.iter().enumerate().take(MOST_ENTRIES) {
-        let hint = if entry.hint.is_empty() { String::new() } else { format!(": {}", entry.hint) };
+        // Alerts of one name differ in their labels.
+        let alert = match &entry.target {
+            ChoiceTarget::Act(_, s) => state.derived.alerts.iter().find(|a| a.fingerprint == s.uid),
+            _ => None,
+        };
+        let labels = |a: &std::sync::Arc<Alert>| {
+            a.labels.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ")
+        };
+        let hint = alert.filter(|a| !a.fingerprint.is_empty()).map_or(entry.hint.clone(), labels);
+        let hint = if hint.is_empty() { hint } else { format!(": {hint}") };
         writeln!(out, "  {}. {}{hint}", i + 1, entry.label)?;
     }
     let more = choice.entries.len().saturating_sub(MOST_ENTRIES);

@@ -51,16 +51,6 @@ impl Input {
     }
 }
 
-/// Lets go of what was typed and not sent yet: it was not meant for what is asked now.
-pub fn forget_unsent() {
-    let stdin = std::io::stdin();
-    if stdin.is_terminal()
-        && let Err(error) = rustix::termios::tcflush(&stdin, rustix::termios::QueueSelector::IFlush)
-    {
-        tracing::warn!(%error, "could not empty the terminal's input");
-    }
-}
-
 /// Whether another line comes at once. A terminal gives one line a read, so nothing waits in a buffer.
 fn more_comes(stdin: &std::io::StdinLock<'_>) -> bool {
     let wait = Timespec { tv_sec: 0, tv_nsec: BURST.as_nanos().try_into().unwrap_or(0) };

@@ -97,7 +97,8 @@ pub async fn run(
                 let armed = matches!(msg, Msg::Armed { .. });
                 let effects = update(&mut state, msg);
                 if armed {
-                    plain.armed();
+                    // The plan has been there to be read for long enough.
+                    plain.readable = Some(Instant::now());
                 }
                 effects
             }
@@ -158,6 +159,8 @@ struct Plain {
 /// What was printed already: nothing is said twice.
 #[derive(Default)]
 struct Told {
+    /// How many there were, and the last of them.
+    notices: usize,
     notice: Option<Notice>,
     /// The step and how it stood.
     step: String,
@@ -241,14 +244,6 @@ impl Plain {
         Ok(effects)
     }
 
-    /// The plan has been there to be read for long enough.
-    fn armed(&mut self) {
-        if self.by_hand {
-            input::forget_unsent();
-        }
-        self.readable = Some(Instant::now());
-    }
-
     /// What comes of what has come.
     fn follow_up(&mut self, state: &mut State) -> std::io::Result<Vec<Effect>> {
         let effects = self.chosen(state)?;
@@ -298,8 +293,13 @@ impl Plain {
     }
 
     fn notices(&mut self, state: &State) -> std::io::Result<()> {
-        let last = self.told.notice.as_ref();
-        let seen = state.notices.iter().rposition(|n| Some(n) == last).map_or(0, |at| at + 1);
+        let (count, last) = (&mut self.told.notices, self.told.notice.as_ref());
+        // A list that is full lets go of its oldest: then what was told last shows where the new ones begin.
+        let seen = match state.notices.len() {
+            more if more > *count => *count,
+            _ => state.notices.iter().rposition(|n| Some(n) == last).map_or(0, |at| at + 1),
+        };
+        *count = state.notices.len();
         for notice in state.notices.iter().skip(seen) {
             say::notice(state, notice, &mut self.buffer)?;
         }

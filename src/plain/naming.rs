@@ -27,19 +27,17 @@ pub fn act(plain: &mut Plain, state: &mut State, action: ActionId, words: &str) 
         }
         _ => {}
     }
-    let (name, clean) = (action.name(), Clean::new(words));
-    if found.is_empty() {
-        let kinds: Vec<&str> = action.kinds().iter().map(|k| k.noun()).collect();
-        let known: Vec<String> = candidates(state, action).map(|s| s.words()).collect();
-        let near = nearest(words, known.iter().map(|k| k.rsplit('/').next().unwrap_or(k)));
-        let what = if words.is_empty() { "which".to_owned() } else { format!("no '{clean}' here") };
-        let kinds = kinds.join(" or ");
-        return plain.say(|out| writeln!(out, "{name}: {what}{near}; type: {name} NAME, of a {kinds}"));
+    if !found.is_empty() {
+        typed::among(state, action, found);
+        return Ok(Vec::new());
     }
-    plain.say(|out| {
-        writeln!(out, "{name}: '{clean}' may be:")?;
-        found.iter().take(20).try_for_each(|s| writeln!(out, "  {name} {} in {}", s.words(), s.namespace))
-    })
+    let (name, clean) = (action.name(), Clean::new(words));
+    let kinds: Vec<&str> = action.kinds().iter().map(|k| k.noun()).collect();
+    let known: Vec<String> = candidates(state, action).map(|s| s.words()).collect();
+    let near = nearest(words, known.iter().map(|k| k.rsplit('/').next().unwrap_or(k)));
+    let what = if words.is_empty() { "which".to_owned() } else { format!("no '{clean}' here") };
+    let kinds = kinds.join(" or ");
+    plain.say(|out| writeln!(out, "{name}: {what}{near}; type: {name} NAME, of a {kinds}"))
 }
 
 /// What an action can be done to; a pod is named, as there is no cursor to stand on one.

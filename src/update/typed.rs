@@ -5,8 +5,8 @@ use crate::effect::Effect;
 use crate::input::Command;
 use crate::model::Key;
 use crate::model::action::{ActionId, Subject};
-use crate::state::view::ChoiceTarget;
-use crate::state::{Page, State};
+use crate::state::view::{ChoiceEntry, ChoiceKind, ChoiceTarget};
+use crate::state::{Overlay, Page, State};
 
 /// What the key of `command` does.
 pub fn command(state: &mut State, command: Command) -> Vec<Effect> {
@@ -22,6 +22,16 @@ pub fn take(state: &mut State, target: ChoiceTarget) -> Vec<Effect> {
 /// Opens the dialog of an action over `subject`.
 pub fn act(state: &mut State, action: ActionId, subject: Subject) -> Vec<Effect> {
     dialog::open(state, action, subject)
+}
+
+/// Asks which of several that go by one name.
+pub fn among(state: &mut State, action: ActionId, subjects: Vec<Subject>) {
+    choices::open(state, ChoiceKind::Subject(action));
+    if let Some(Overlay::Choice(choice)) = &mut state.view.overlay {
+        let is_one = |e: &ChoiceEntry| matches!(&e.target, ChoiceTarget::Act(_, s) if subjects.contains(s));
+        choice.entries.retain(is_one);
+        choices::narrow(choice);
+    }
 }
 
 /// Opens a pod's page.

@@ -19,6 +19,7 @@ mod kubectl;
 mod kubernetes;
 mod panels;
 mod parity;
+mod plain;
 mod pty;
 mod redis;
 mod redis_cluster;
