@@ -357,6 +357,8 @@ fn drive(mut walk: Lines, kill: Kill) -> (Vec<String>, bool) {
         let Some(line) = walk.next() else { panic!("it has ended: {:#?}", walk.said) };
         match line.as_str() {
             "every step is settled: 'report' finishes the walk" => {
+                // Once more where something is still under way.
+                walk.type_line("quit");
                 walk.type_line("quit");
                 walk.child.wait().unwrap();
                 walk.said.extend(walk.lines.iter());
