@@ -60,6 +60,10 @@ pub struct Global {
     /// Only ASCII characters
     #[arg(long, global = true)]
     pub ascii: bool,
+    /// The cockpit, a walk or a review in lines, with typed commands: for screen readers and
+    /// terminals that can do nothing
+    #[arg(long, global = true)]
+    pub plain: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -174,11 +178,8 @@ pub struct Walk {
     /// Begin anew, whatever was left unfinished
     #[arg(long)]
     pub new: bool,
-    /// In lines, with typed answers: for screen readers and terminals that can do nothing
-    #[arg(long)]
-    pub plain: bool,
     /// Only print the steps as they are understood
-    #[arg(long, conflicts_with_all = ["resume", "new", "plain"])]
+    #[arg(long, conflicts_with_all = ["resume", "new"])]
     pub list: bool,
     /// Of --list (text or json) and of --report (markdown or json)
     #[arg(long, value_enum, default_value = "text")]

@@ -23,7 +23,7 @@ use midwatch::runtime::{self, Headless, Kept, Settled};
 use midwatch::sim;
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
-use midwatch::{doctor, report, review_command, runbook_command, setup, ui};
+use midwatch::{doctor, plain, report, review_command, runbook_command, setup, ui};
 use stage::{Stage, prepare, simulate};
 
 /// Exit codes, as `--help` documents them.
@@ -217,6 +217,9 @@ async fn cockpit(
     stage: Option<&Stage>,
     first: impl FnOnce(&mut State) -> Vec<Effect>,
 ) -> Result<u8> {
+    if global.plain {
+        return in_lines(global, stage, first).await;
+    }
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         eprintln!("midwatch: no terminal, so this is a snapshot; midwatch snapshot --help has its options");
         let what = Shot {
@@ -266,13 +269,12 @@ async fn walk_through(global: &Global, wanted: Walk) -> Result<u8> {
         (None, false) => Wanted::Latest,
     };
     let open = Opening { document, section: wanted.section, wanted: how };
-    if wanted.plain || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-        return walk_in_lines(global, stage.as_ref(), open).await;
+    let first =
+        |state: &mut State| midwatch::update::walk::open(state, open.document, open.section, open.wanted);
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        return in_lines(global, stage.as_ref(), first).await;
     }
-    cockpit(global, stage.as_ref(), |state| {
-        midwatch::update::walk::open(state, open.document, open.section, open.wanted)
-    })
-    .await
+    cockpit(global, stage.as_ref(), first).await
 }
 
 /// Which walk the cockpit begins with.
@@ -282,23 +284,23 @@ struct Opening {
     wanted: Wanted,
 }
 
-async fn walk_in_lines(global: &Global, stage: Option<&Stage>, open: Opening) -> Result<u8> {
+/// The cockpit as lines, which begins with what `first` asks for.
+async fn in_lines(
+    global: &Global,
+    stage: Option<&Stage>,
+    first: impl FnOnce(&mut State) -> Vec<Effect>,
+) -> Result<u8> {
     let (global, config, clock) = prepare(global, stage)?;
     let capabilities = capabilities::detect();
     let mut state = setup::state(&global, config, &capabilities, clock.now(), (80, 24));
     let kept = kept(stage, &state.settings.config);
-    let first = midwatch::update::walk::open(&mut state, open.document, open.section, open.wanted);
-    let (lines_in, lines) = tokio::sync::mpsc::channel(1);
-    // A blocked read can't be taken back: it ends with the process.
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lines().map_while(Result::ok) {
-            if lines_in.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    midwatch::plain::run(state, clock, kept, first, lines, std::io::stdout()).await?;
-    Ok(FINE)
+    for text in left_behind(&kept.journal) {
+        state.notice(Health::Warning, text);
+    }
+    let first = first(&mut state);
+    let input = plain::Input::standard();
+    let ended = plain::run(state, clock, kept, first, input, std::io::stdout()).await?;
+    Ok(if ended.refused { FAILED } else { FINE })
 }
 
 /// What a snapshot shows, and how.
@@ -384,7 +386,7 @@ fn list_scenarios() -> Result<u8> {
 
 async fn review(global: &Global, stage: Option<&Stage>, args: &ReviewArgs) -> Result<u8> {
     let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-    if terminal && args.format.is_none() && args.output.is_none() && !args.sign_off {
+    if (terminal || global.plain) && args.format.is_none() && args.output.is_none() && !args.sign_off {
         let (kind, since) = (args.kind(), args.since);
         return cockpit(global, stage, |state| midwatch::update::review::begin_with(state, kind, since))
             .await;

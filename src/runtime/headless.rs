@@ -126,7 +126,7 @@ impl Headless {
 }
 
 /// Feeds that have neither answered nor failed.
-fn waiting(state: &State) -> Vec<FeedId> {
+pub(crate) fn waiting(state: &State) -> Vec<FeedId> {
     SOURCES
         .iter()
         .flat_map(|source| source.feeds())

@@ -327,8 +327,13 @@ pub fn accept(state: &mut State, choice: &Choice) -> Vec<Effect> {
     let Some(entry) = choice.matches.get(choice.selected).and_then(|i| choice.entries.get(*i)) else {
         return Vec::new();
     };
+    take(state, entry.target.clone())
+}
+
+/// Goes where `chosen` leads.
+pub fn take(state: &mut State, chosen: ChoiceTarget) -> Vec<Effect> {
     let mut target = state.target.clone();
-    match entry.target.clone() {
+    match chosen {
         ChoiceTarget::Command(command) => commands::run(state, command),
         ChoiceTarget::Panel(panel) => {
             let effects = commands::focus(state, panel);

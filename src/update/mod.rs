@@ -7,6 +7,7 @@ mod logs;
 mod output;
 pub mod review;
 mod share;
+pub mod typed;
 pub mod walk;
 
 use crate::effect::Effect;

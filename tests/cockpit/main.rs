@@ -19,6 +19,7 @@ mod kubectl;
 mod kubernetes;
 mod panels;
 mod parity;
+mod plain;
 #[path = "../pty/mod.rs"]
 mod pty;
 mod redis;
