@@ -21,6 +21,8 @@ mod kubectl;
 mod kubernetes;
 mod panels;
 mod parity;
+mod plain;
+#[path = "../pty/mod.rs"]
 mod pty;
 mod redis;
 mod redis_cluster;
@@ -30,6 +32,7 @@ mod reviews;
 mod runbooks;
 mod scale;
 mod screens;
+mod sharing;
 mod signals;
 mod support;
 mod terminal;
