@@ -20,6 +20,8 @@ mod kubernetes;
 mod load;
 mod panels;
 mod parity;
+mod plain;
+#[path = "../pty/mod.rs"]
 mod pty;
 mod redis;
 mod redis_cluster;
@@ -28,6 +30,7 @@ mod remedies;
 mod reviews;
 mod runbooks;
 mod screens;
+mod sharing;
 mod signals;
 mod support;
 mod terminal;
