@@ -13,9 +13,12 @@ mod cluster;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use midwatch::model::Clean;
 use midwatch::model::filter::Filter;
+use midwatch::model::log::{LogEvent, LogLine, LogRequest};
 use midwatch::msg::Msg;
 use midwatch::panels::PODS;
+use midwatch::state::log::LogPage;
 use midwatch::state::{Dirty, State};
 use midwatch::{ui, update};
 
@@ -38,6 +41,7 @@ fn measured(pods: usize) -> Vec<(&'static str, f64)> {
     let mut state = cluster::state();
     let mut rows = memory(&mut state, pods);
     rows.extend(changes(&mut state));
+    rows.extend(logs());
     state.view.zoom(PODS);
     state.settle();
     rows.extend(page(&mut state));
@@ -94,11 +98,37 @@ fn changes(state: &mut State) -> Vec<(&'static str, f64)> {
     let told_again = least(|| cluster::restart(state, 500));
     rows.push(("500 pods restart: taken in, ms", told_again));
     cluster::restart(state, usize::MAX);
-    rows.push(("the same verdicts when all have restarted, ms", least(|| {
-        state.dirty = Dirty { pods: true, ..none };
-        state.settle();
-    })));
+    rows.push((
+        "the same verdicts when all have restarted, ms",
+        least(|| {
+            state.dirty = Dirty { pods: true, ..none };
+            state.settle();
+        }),
+    ));
     rows
+}
+
+/// What a pod that writes 10 MB of log a second costs, whatever the cluster.
+fn logs() -> Vec<(&'static str, f64)> {
+    let request = LogRequest {
+        namespace: "shop".into(),
+        pod: "api-1".into(),
+        container: None,
+        previous: false,
+        follow: true,
+        since_s: None,
+        tail: None,
+    };
+    let raw = format!("2026-11-21T03:12:09Z INFO handled GET /orders/{:>50}", 4711);
+    let mut log = LogPage::new(1, request, Vec::new());
+    let mut second = || {
+        for _ in 0..10_000_000 / raw.len() / 500 {
+            let lines = (0..500).map(|_| LogLine { at: None, text: Clean::new(&raw) }).collect();
+            log.apply(LogEvent::Lines(lines));
+        }
+    };
+    let heap = kept(&mut second);
+    vec![("10 MB of log lines: cleaned and taken in, ms", least(second)), ("heap: the log's ring, KiB", heap)]
 }
 
 /// The page of all pods.
@@ -124,10 +154,13 @@ fn page(state: &mut State) -> Vec<(&'static str, f64)> {
     state.settle();
     rows.push(("draw the page, ms", least(|| drop(black_box(ui::draw(state))))));
     let key = midwatch::input::Chord::plain(midwatch::input::Code::Char('j'));
-    rows.push(("a key: update, settle, draw, ms", least(|| {
-        update::update(state, Msg::Key(key));
-        state.settle_keys();
-        drop(black_box(ui::draw(state)));
-    })));
+    rows.push((
+        "a key: update, settle, draw, ms",
+        least(|| {
+            update::update(state, Msg::Key(key));
+            state.settle_keys();
+            drop(black_box(ui::draw(state)));
+        }),
+    ));
     rows
 }

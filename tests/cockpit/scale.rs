@@ -1,5 +1,8 @@
 //! What must not grow with the cluster, counted: bytes a pod, and allocations a frame.
 
+use std::sync::Arc;
+
+use midwatch::model::{Change, FeedId, Observation};
 use midwatch::msg::Msg;
 use midwatch::panels::PODS;
 use midwatch::state::{Dirty, State};
@@ -102,4 +105,17 @@ fn rows_are_made_while_their_page_is_open() {
     state.view.pages.clear();
     state.settle_keys();
     assert!(state.derived.rows.rows.is_empty());
+}
+
+#[test]
+fn the_first_page_of_a_list_is_shown_before_the_rest_has_come() {
+    let mut state = cluster::state();
+    state.view.zoom(PODS);
+    let page = cluster::pods(5_000).take(500).map(|pod| Change::Upsert(Observation::Pod(Arc::new(pod))));
+    cluster::feed(&mut state, FeedId::Pods, vec![Change::Reset]);
+    cluster::feed(&mut state, FeedId::Pods, page.collect());
+    state.settle();
+    assert_eq!(state.derived.rows.rows.len(), 500);
+    let shown: String = ui::draw(&state).buffer.content().iter().map(|cell| cell.symbol()).collect();
+    assert!(shown.contains("gateway-7d9c5b6f40-00000"), "{shown}");
 }

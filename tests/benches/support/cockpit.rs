@@ -49,7 +49,7 @@ impl Cockpit {
     pub fn start(sim: &Simulation) -> Self {
         let size = PtySize { rows: 60, cols: 200, pixel_width: 0, pixel_height: 0 };
         let pty = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(super::PROGRAM);
+        let mut command = CommandBuilder::new(super::program());
         command.args(["--kubeconfig", &sim.kubeconfig(), "-A"]);
         command.env("TERM", "xterm-256color");
         command.env("COLORTERM", "truecolor");

@@ -3,7 +3,10 @@
 pub mod cockpit;
 pub mod simulation;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_midwatch");
+/// What is measured: what was built with the benchmark, or another build.
+fn program() -> String {
+    std::env::var("MIDWATCH_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_midwatch").to_owned())
+}
 
 /// A line of /proc/PID/status, in MiB.
 fn mib(pid: u32, name: &str) -> f64 {

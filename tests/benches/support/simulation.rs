@@ -15,7 +15,7 @@ impl Simulation {
     pub fn start(pods: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let kubeconfig = directory.path().join("kubeconfig");
-        let mut process = Command::new(super::PROGRAM)
+        let mut process = Command::new(super::program())
             .args(["sim", "calm", "--pods", &pods.to_string(), "--kubeconfig-out"])
             .arg(kubeconfig)
             .stdout(Stdio::piped())
