@@ -31,7 +31,9 @@ impl<T> Store<T> {
     pub(super) fn ready(&mut self) {
         if std::mem::take(&mut self.relisting) {
             let (generation, before) = (self.generation, self.items.len());
-            self.items.retain(|_, (seen, _)| *seen == generation);
+            // Built anew: filled in the order of the keys, as lists come, the map's nodes are half empty.
+            let all = std::mem::take(&mut self.items).into_iter();
+            self.items = all.filter(|(_, (seen, _))| *seen == generation).collect();
             self.changed |= self.items.len() != before;
         }
     }
