@@ -4,6 +4,7 @@
 mod asking;
 mod engine;
 mod headless;
+pub mod place;
 mod review;
 pub(crate) mod signals;
 mod walks;

@@ -49,7 +49,7 @@ pub struct Terminal {
     /// The modes before anything ran, in words that can be compared.
     before: String,
     pid: Option<Pid>,
-    _home: tempfile::TempDir,
+    home: Arc<tempfile::TempDir>,
 }
 
 fn lock(seen: &Shared) -> MutexGuard<'_, Seen> {
@@ -75,14 +75,31 @@ impl Terminal {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("kubeconfig");
         std::fs::write(&path, kubeconfig).unwrap();
-        Self::start(program(), &["--kubeconfig", path.to_str().unwrap()], &[], directory)
+        Self::start(program(), &["--kubeconfig", path.to_str().unwrap()], &[], Arc::new(directory))
+    }
+
+    /// The same once more: in a new terminal, in the same home.
+    pub fn again(&self) -> Self {
+        let path = self.home.path().join("kubeconfig");
+        Self::start(program(), &["--kubeconfig", path.to_str().unwrap()], &[], self.home.clone())
+    }
+
+    /// A line of the screen.
+    pub fn row(&self, row: u16) -> String {
+        let seen = lock(&self.seen);
+        let screen = seen.parser.screen();
+        screen.contents_between(row, 0, row, screen.size().1.get())
+    }
+
+    pub fn home(&self) -> &std::path::Path {
+        self.home.path()
     }
 
     pub fn run(program: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
-        Self::start(program, args, env, tempfile::tempdir().unwrap())
+        Self::start(program, args, env, Arc::new(tempfile::tempdir().unwrap()))
     }
 
-    fn start(program: &str, args: &[&str], env: &[(&str, &str)], home: tempfile::TempDir) -> Self {
+    fn start(program: &str, args: &[&str], env: &[(&str, &str)], home: Arc<tempfile::TempDir>) -> Self {
         let mut command = CommandBuilder::new("/bin/sh");
         command.args(["-c", SHELL, "sh", program]);
         command.args(args);
@@ -112,7 +129,7 @@ impl Terminal {
         let theirs = seen.clone();
         std::thread::spawn(move || read(reader, &theirs));
         let writer = pair.master.take_writer().unwrap();
-        Self { master: Some(pair.master), writer: Some(writer), shell, seen, before, pid: None, _home: home }
+        Self { master: Some(pair.master), writer: Some(writer), shell, seen, before, pid: None, home }
     }
 
     /// Waits until `condition` holds for the screen.

@@ -6,6 +6,7 @@ mod frames;
 mod keys;
 mod leaving;
 mod link;
+mod sessions;
 mod truth;
 
 use std::sync::OnceLock;
