@@ -86,3 +86,22 @@ fn limit_04_a_paste_never_quits() {
     terminal.send("qq");
     terminal.until_left();
 }
+
+/// A dialog that waits for a key must not take the line that a paste ends with for one.
+#[test]
+fn limit_04_a_paste_never_confirms() {
+    let mut terminal = cockpit();
+    terminal.send("sworker\r");
+    terminal.until_shown("replicas  6");
+    terminal.send("\x1b[A\r");
+    terminal.until_shown("tab moves, enter presses");
+    terminal.send("\x1b[C");
+    terminal.send("\x1b[200~yes\n\r\x1b[201~");
+    terminal.repaint();
+    assert!(terminal.contents().contains("tab moves, enter presses"), "{}", terminal.contents());
+    terminal.send("\x1b");
+    terminal.until_shown("2 Latency");
+    terminal.send("p");
+    terminal.repaint();
+    assert!(!terminal.contents().contains("scale deployment/worker"), "{}", terminal.contents());
+}
