@@ -116,6 +116,10 @@ fn limit_11_idle_is_silent_but_for_the_clock() {
     let sim = simulation("calm", 0.0, None);
     let kubeconfig = sim.kubeconfig_yaml();
     let mut terminal = cockpit_over(Start { kubeconfig: Some(&kubeconfig), ..Start::default() });
+    let told = |s: &vt100::Screen| {
+        ["objective 500 ms", "objective 0.1 %", "within RPO"].iter().all(|text| s.contents().contains(text))
+    };
+    terminal.until("all that is to be told", |s| told(s) && row(s, 22).contains('%'));
     let counted = count(&terminal, terminal.pid(), Duration::from_secs(10));
     let most = 64 * usize::try_from(counted.seconds).unwrap();
     assert!(counted.bytes <= most, "{} bytes in {} s", counted.bytes, counted.seconds);

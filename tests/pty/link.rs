@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use midwatch::sim::Fault;
 
-use super::{cockpit, cockpit_over, poll, process, simulation};
+use super::{cockpit, cockpit_over, poll, process, row, simulation};
 use crate::terminal::{Start, Terminal};
 
 /// Lets nothing through any more, and makes midwatch write until it can't.
@@ -74,13 +74,17 @@ fn limit_09_over_a_slow_link_a_key_is_half_a_second_away() {
     let start = Start { kubeconfig: Some(&kubeconfig), size: Some((120, 40)), ..Start::default() };
     let mut terminal = cockpit_over(start);
     terminal.slow_down(25 * 1024);
-    for (keys, shown) in
-        [("\r", "/ filter"), ("\x1b", "2 Latency"), ("2\r", "slowest routes"), ("?", "shift-tab")]
-    {
+    let all = |s: &vt100::Screen| s.contents().contains("4 Backups") && s.contents().contains("1 Pods");
+    let pods = |s: &vt100::Screen| s.contents().contains("/ filter") && !all(s);
+    let latency = |s: &vt100::Screen| row(s, 2).contains(" 2 Latency ") && !all(s);
+    let help = |s: &vt100::Screen| s.contents().contains("shift-tab");
+    let steps: [(&str, &dyn Fn(&vt100::Screen) -> bool); 5] =
+        [("\r", &pods), ("\x1b", &all), ("2\r", &latency), ("\x1b", &all), ("?", &help)];
+    for (keys, shown) in steps {
         let before = terminal.received();
         terminal.send(keys);
-        terminal.until_shown(shown);
+        terminal.until(&format!("what {keys:?} opens"), shown);
         let came = terminal.received() - before;
-        assert!(came <= 12_800, "{came} bytes until {shown:?} is shown");
+        assert!(came <= 12_800, "{came} bytes until what {keys:?} opens is shown");
     }
 }

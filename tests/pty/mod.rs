@@ -4,9 +4,11 @@
 
 mod frames;
 mod keys;
+mod kinds;
 mod leaving;
 mod link;
 mod process;
+mod tmux;
 mod truth;
 
 use std::sync::OnceLock;

@@ -71,7 +71,8 @@ fn limit_06_every_panel_shows_the_age_of_its_data_and_a_half_open_api_is_stale()
             line.contains(&title) && (line.contains(" now ") || line.contains(" s "))
         });
         terminal.send("\x1b");
-        terminal.until_shown("1 Pods");
+        terminal
+            .until("all panels", |s| s.contents().contains("1 Pods") && s.contents().contains("4 Backups"));
     }
     // Connections stay, and nothing comes any more.
     sim.set_fault(Fault { hang: true, ..Fault::default() });
