@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use super::{cockpit, poll, process_state, row, selected};
+use super::{cockpit, poll, process, row, selected};
 use crate::terminal::Terminal;
 
 const OFFER: &str = "go on where you were?";
@@ -35,7 +35,7 @@ fn a_lost_session_is_gone_on_with() {
     let pod = goes_somewhere(&mut terminal);
     let pid = terminal.pid();
     terminal.vanish();
-    poll("the process to end", || process_state(pid).is_none());
+    poll("the process to end", || process::state(pid).is_none());
     let mut again = terminal.again();
     again.until_shown(OFFER);
     again.until_shown("pods filtered by 'owner=api'");
