@@ -299,7 +299,7 @@ fn question(kind: ChoiceKind) -> String {
         ChoiceKind::Undo => "undo which?".to_owned(),
         ChoiceKind::Runbook => "walk through which runbook?".to_owned(),
         ChoiceKind::Subject(action) => format!("{} which?", action.title().to_lowercase()),
-        ChoiceKind::Palette | ChoiceKind::Actions => "which?".to_owned(),
+        ChoiceKind::Palette | ChoiceKind::Actions | ChoiceKind::Copy => "which?".to_owned(),
     }
 }
 

@@ -108,6 +108,7 @@ fn apply(state: &mut State, msg: Msg, engine: &mut Engine, screen: &Screen) -> b
             Effect::Quit => return true,
             Effect::Repaint => screen.repaint(),
             Effect::Suspend => signals::suspend(screen),
+            Effect::Copy(text) => screen.copy(&text),
             other => engine.perform(other),
         }
     }

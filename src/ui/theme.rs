@@ -72,6 +72,9 @@ const ROLES: [(&str, Role); 20] = [
     ("match", Role::Match),
 ];
 
+/// The luminance that is half of white's as eyes have it (L* 50).
+const MIDDLE: f64 = 0.184;
+
 /// How many colours the terminal has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
@@ -84,6 +87,8 @@ pub enum Depth {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Theme {
     pub name: String,
+    /// Made for a light background: its text is dark.
+    pub is_light: bool,
     styles: BTreeMap<Role, Style>,
     /// In place of them where there are sixteen colours.
     basic: BTreeMap<Role, Style>,
@@ -118,7 +123,12 @@ impl Theme {
         }
         match ROLES.iter().find(|(_, role)| !styles.contains_key(role)) {
             Some((missing, _)) => Err(format!("{file}: the role '{missing}' is missing")),
-            None => Ok(Self { name: name.to_owned(), styles, basic }),
+            None => {
+                // The text's own colour may be the terminal's; a title has one wherever a theme has any.
+                let title = styles.get(&Role::Title).and_then(|style| style.fg).and_then(colour::rgb);
+                let is_light = title.is_some_and(|c| colour::luminance(c) < MIDDLE);
+                Ok(Self { name: name.to_owned(), is_light, styles, basic })
+            }
         }
     }
 
@@ -173,11 +183,10 @@ impl Theme {
         if let Some(own) = self.style(Role::Text).bg.and_then(colour::rgb) {
             return vec![own];
         }
-        // Half of white's luminance as eyes have it (L* 50).
-        match self.style(Role::Title).fg.and_then(colour::rgb).map(colour::luminance) {
-            Some(light) if light > 0.184 => colour::DARK.to_vec(),
-            Some(_) => colour::LIGHT.to_vec(),
+        match self.style(Role::Title).fg {
             None => Vec::new(),
+            Some(_) if self.is_light => colour::LIGHT.to_vec(),
+            Some(_) => colour::DARK.to_vec(),
         }
     }
 }

@@ -6,6 +6,7 @@ mod dialog;
 mod logs;
 mod output;
 pub mod review;
+mod share;
 pub mod typed;
 pub mod walk;
 
@@ -308,6 +309,7 @@ fn ask(state: &mut State, kind: ChoiceKind) -> Vec<Effect> {
         | ChoiceKind::Subject(_)
         | ChoiceKind::Actions
         | ChoiceKind::Runbook
+        | ChoiceKind::Copy
         | ChoiceKind::Undo => Vec::new(),
     }
 }

@@ -24,7 +24,7 @@ const HEALTHS: [Health; 8] = [
 ];
 
 /// Keys that lead to a page, and what is waited for there.
-const PAGES: [(&str, &str); 17] = [
+const PAGES: [(&str, &str); 18] = [
     ("", ""),
     ("1 enter", ""),
     ("2 enter", ""),
@@ -42,6 +42,7 @@ const PAGES: [(&str, &str); 17] = [
     ("M", "First review"),
     ("c", ""),
     ("s", ""),
+    ("r enter", ""),
 ];
 
 /// Every page of every scenario.
@@ -51,6 +52,9 @@ async fn screens() -> Vec<(String, State)> {
         let mut cockpit = Cockpit::open(&scenario.name, (120, 40)).await;
         for (keys, awaited) in PAGES {
             cockpit.press(keys);
+            if keys == "r enter" {
+                cockpit.until_armed().await;
+            }
             if !awaited.is_empty() && !cockpit.state.known.pods.is_empty() {
                 cockpit.until_shown(awaited).await;
             }
@@ -133,11 +137,7 @@ fn says(row: &str, health: Health) -> bool {
 
 /// The healths that a style stands for, where it stands for nothing else.
 fn meanings(theme: &Theme, cell: &Cell) -> Vec<Health> {
-    let of = |h: &Health| {
-        let style = theme.health(*h);
-        let bold = style.add_modifier.contains(Modifier::BOLD);
-        style.fg == Some(cell.fg) && bold == cell.modifier.contains(Modifier::BOLD)
-    };
+    let of = |h: &Health| theme.health(*h).fg == Some(cell.fg);
     let others = [Role::Text, Role::Dim, Role::Key, Role::Focus, Role::Mark, Role::Objective, Role::Chart];
     let is_other = others.iter().any(|role| theme.style(*role).fg == Some(cell.fg))
         && !cell.modifier.contains(Modifier::BOLD);
@@ -151,7 +151,15 @@ async fn nothing_is_told_by_colour_alone() {
     for (screen, state) in screens().await {
         let mut state = state.clone();
         state.settings.theme = theme.clone();
-        let buffer = drawn(&state);
+        let mut buffer = drawn(&state);
+        if state.view.overlay.is_some() {
+            // What it lies over was looked at without it.
+            state.view.overlay = None;
+            let under = drawn(&state);
+            for (cell, _) in buffer.content.iter_mut().zip(&under.content).filter(|(a, b)| a == b) {
+                cell.set_symbol(" ");
+            }
+        }
         for y in 0..buffer.area.height {
             let cells = || (0..buffer.area.width).filter_map(|x| buffer.cell((x, y)));
             let row: String = cells().map(Cell::symbol).collect();
@@ -160,7 +168,9 @@ async fn nothing_is_told_by_colour_alone() {
                 let Some((healths, text)) = run.filter(|(h, t)| !h.is_empty() && !t.trim().is_empty()) else {
                     return;
                 };
-                if !healths.iter().any(|h| says(&row, *h)) {
+                // Of a difference the sign tells.
+                let signed = text.starts_with("+ ") || text.starts_with("- ");
+                if !signed && !healths.iter().any(|h| says(&row, *h)) {
                     untold.insert(format!("{screen}: '{}' in '{}'", text.trim(), row.trim()));
                 }
             };
