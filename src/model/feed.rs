@@ -1,6 +1,8 @@
 //! The one shape in which every source speaks: Reset, Upsert, Delete, Ready, Failed, with the
 //! time at which it was observed.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -135,7 +137,8 @@ impl Key {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Observation {
-    Pod(Box<Pod>),
+    /// Shared from the first: 50,000 of them are kept as they come.
+    Pod(Arc<Pod>),
     Workload(Box<Workload>),
     Revision(Box<Revision>),
     Event(Box<ClusterEvent>),

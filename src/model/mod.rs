@@ -22,10 +22,12 @@ pub mod quiet;
 pub mod scope;
 pub mod signal;
 pub mod text;
+pub mod uid;
 pub mod verdict;
 pub mod workload;
 
 pub use feed::{Batch, Change, Failure, FailureKind, FeedId, Key, Observation};
 pub use health::Health;
 pub use text::Clean;
+pub use uid::Uid;
 pub use verdict::{Outcome, Verdict};

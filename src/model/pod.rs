@@ -1,21 +1,23 @@
 //! A pod as far as the cockpit shows it: about 0.5 KiB instead of the 70 KiB of a full object.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Clean, workload::WorkloadRef};
+use super::{Clean, Uid, workload::WorkloadRef};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pod {
     pub namespace: Clean,
     pub name: Clean,
-    pub uid: Clean,
+    pub uid: Uid,
     /// The controller that made it: for a Deployment's pod the Deployment, not the ReplicaSet.
     pub owner: Option<WorkloadRef>,
     /// The `pod-template-hash` or `controller-revision-hash` label: which revision it runs.
     pub template: Option<Clean>,
     pub node: Option<Clean>,
-    pub ip: Option<Clean>,
+    pub ip: Option<IpAddr>,
     /// kubectl's STATUS column (printPod in pkg/printers/internalversion).
     pub status: Clean,
     pub phase: Phase,
@@ -27,7 +29,8 @@ pub struct Pod {
     pub restarts: u32,
     pub last_restart: Option<Timestamp>,
     /// The most recent termination of any container, also one that hides behind CrashLoopBackOff.
-    pub last_end: Option<Termination>,
+    /// Most pods have none.
+    pub last_end: Option<Box<Termination>>,
     pub created: Timestamp,
     pub deleting: Option<Timestamp>,
     /// The sum over the containers; 0 where none is set.

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{ALERTS, Panel, scrolled};
+use super::{ALERTS, Panel, RowKey, scrolled};
 use crate::input::Layer;
 use crate::model::alert::{Alert, AlertState};
-use crate::model::{Clean, FeedId, Health, Key};
+use crate::model::{Clean, FeedId, Health};
 use crate::state::{Derived, State};
 use crate::ui::human;
 use crate::ui::paint::{Paint, fit, wrap};
@@ -82,9 +82,8 @@ impl Panel for Alerts {
         }
     }
 
-    fn rows(&self, state: &State) -> Vec<Key> {
-        let key = |a: &Alert| Key { namespace: Clean::default(), name: a.fingerprint.clone() };
-        filtered(state).iter().map(|a| key(a)).collect()
+    fn rows<'a>(&self, state: &'a State) -> Vec<RowKey<'a>> {
+        filtered(state).into_iter().map(|a| RowKey { namespace: None, name: &a.fingerprint }).collect()
     }
 }
 

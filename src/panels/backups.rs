@@ -4,10 +4,10 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{BACKUPS, Panel, scrolled};
+use super::{BACKUPS, Panel, RowKey, scrolled};
 use crate::input::Layer;
 use crate::model::backup::{Backup, Run, RunOutcome};
-use crate::model::{FeedId, Health, Key};
+use crate::model::{FeedId, Health};
 use crate::state::{Derived, State};
 use crate::ui::human;
 use crate::ui::paint::{Paint, fit, fit_right, wrap};
@@ -69,9 +69,9 @@ impl Panel for Backups {
         }
     }
 
-    fn rows(&self, state: &State) -> Vec<Key> {
-        let key = |b: &Backup| Key { namespace: b.namespace.clone(), name: b.name.clone() };
-        state.derived.backups.iter().map(|(b, ..)| key(b)).collect()
+    fn rows<'a>(&self, state: &'a State) -> Vec<RowKey<'a>> {
+        let all = state.derived.backups.iter();
+        all.map(|(b, ..)| RowKey { namespace: Some(&b.namespace), name: &b.name }).collect()
     }
 }
 

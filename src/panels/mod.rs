@@ -10,7 +10,7 @@ pub mod pods;
 use ratatui::layout::Rect;
 
 use crate::input::Layer;
-use crate::model::{FeedId, Health, Key};
+use crate::model::{Clean, FeedId, Health, Key};
 use crate::state::{Derived, State};
 use crate::ui::paint::Paint;
 
@@ -34,8 +34,26 @@ pub trait Panel: Sync {
     fn draw_zoomed(&self, paint: &mut Paint<'_>, area: Rect);
 
     /// The objects that the cursor of the zoomed panel moves through.
-    fn rows(&self, _state: &State) -> Vec<Key> {
+    fn rows<'a>(&self, _state: &'a State) -> Vec<RowKey<'a>> {
         Vec::new()
+    }
+}
+
+/// What a row is of: a [`Key`] without its own hold on the names, since there may be 50,000.
+#[derive(Clone, Copy, Debug)]
+pub struct RowKey<'a> {
+    /// None: it has no namespace.
+    pub namespace: Option<&'a Clean>,
+    pub name: &'a Clean,
+}
+
+impl RowKey<'_> {
+    pub fn key(&self) -> Key {
+        Key { namespace: self.namespace.cloned().unwrap_or_default(), name: self.name.clone() }
+    }
+
+    pub fn is(&self, key: &Key) -> bool {
+        *self.name == key.name && self.namespace.is_none_or(|namespace| *namespace == key.namespace)
     }
 }
 

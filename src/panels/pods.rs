@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{PODS, Panel, scrolled};
+use super::{PODS, Panel, RowKey, scrolled};
 use crate::input::Layer;
 use crate::model::pod::Pod;
 use crate::model::{FeedId, Health, Key};
@@ -101,10 +101,9 @@ impl Panel for Pods {
     fn draw_zoomed(&self, paint: &mut Paint<'_>, area: Rect) {
         let state = paint.state;
         let list = state.view.list(PODS);
-        let rows = &state.derived.pods.rows;
+        let rows = &state.derived.rows.rows;
         let all = state.scope.namespace.is_none();
-        let columns =
-            Columns::new(area.width, all, rows.iter().map(|(_, p)| p.name.len()).max().unwrap_or(0));
+        let columns = Columns::new(area.width, all, state.derived.rows.longest_name);
         let sort = SORTS[list.sort % SORTS.len()];
         paint.text(area, 0, &columns.header(sort, list.reverse, paint.ascii()), Role::Dim);
         let height = usize::from(area.height.saturating_sub(2));
@@ -134,9 +133,9 @@ impl Panel for Pods {
         paint.text(area, area.height.saturating_sub(1), &place, Role::Dim);
     }
 
-    fn rows(&self, state: &State) -> Vec<Key> {
-        let key = |p: &Pod| Key { namespace: p.namespace.clone(), name: p.name.clone() };
-        state.derived.pods.rows.iter().map(|(_, p)| key(p)).collect()
+    fn rows<'a>(&self, state: &'a State) -> Vec<RowKey<'a>> {
+        let rows = state.derived.rows.rows.iter();
+        rows.map(|(_, p)| RowKey { namespace: Some(&p.namespace), name: &p.name }).collect()
     }
 }
 
@@ -329,7 +328,7 @@ impl Columns {
         let mut after = format!(" {} {:>6}", fit(&restarts, 15), age);
         if self.resources {
             let key = Key { namespace: pod.namespace.clone(), name: pod.name.clone() };
-            let used = state.known.usage.get(&key).map(|u| u.used);
+            let used = state.known.usage.get(&key);
             let cpu = used.map_or_else(|| "–".into(), |u| human::cpu(u.cpu_millicores));
             let memory = used.map_or_else(|| "–".into(), |u| human::memory(u.memory_bytes));
             let of = |limit: Option<String>| limit.map_or_else(String::new, |l| format!("/{l}"));

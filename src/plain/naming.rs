@@ -47,7 +47,7 @@ fn candidates(state: &State, action: ActionId) -> impl Iterator<Item = Subject> 
         kind: ObjectKind::Pod,
         namespace: p.namespace.clone(),
         name: p.name.clone(),
-        uid: p.uid.clone(),
+        uid: p.uid.clone().into(),
     });
     let others = state.subjects(action).into_iter().filter(|s| s.kind != ObjectKind::Pod);
     pods.chain(others)

@@ -344,6 +344,8 @@ fn running(state: &State) -> impl Iterator<Item = Fact> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::Key;
     use crate::model::workload::WorkloadKind;
@@ -361,12 +363,12 @@ mod tests {
             since: None,
             state: String::new(),
         };
-        state.derived.pods.workloads = (0..workloads).map(row).collect();
+        Arc::make_mut(&mut state.derived.pods).workloads = (0..workloads).map(row).collect();
         state
     }
 
     fn all(state: &mut State, health: Health) {
-        state.derived.pods.workloads.iter_mut().for_each(|row| row.health = health);
+        Arc::make_mut(&mut state.derived.pods).workloads.iter_mut().for_each(|row| row.health = health);
     }
 
     fn told(news: &mut News, state: &State) -> Vec<String> {

@@ -211,7 +211,7 @@ fn pods(state: &State) -> Vec<Pod<'_>> {
         .iter()
         .map(|pod| {
             let key = crate::model::Key { namespace: pod.namespace.clone(), name: pod.name.clone() };
-            let used = state.known.usage.get(&key).map(|u| u.used);
+            let used = state.known.usage.get(&key);
             Pod {
                 namespace: &pod.namespace,
                 name: &pod.name,

@@ -30,8 +30,8 @@ const DATA_FRAME: Duration = Duration::from_millis(250);
 /// A window that is being dragged sends a hundred sizes a second; the last one counts. Thirteen frames
 /// for sizes, four for data and the clock's are fewer than 20 in a second.
 const RESIZE_DEBOUNCE: Duration = Duration::from_millis(75);
-/// Messages taken in one go before keys are looked at again.
-const BATCH: usize = 64;
+/// Messages taken in one go before keys are looked at again: at most 4,000 objects, a few milliseconds.
+const BATCH: usize = 8;
 
 /// Runs the cockpit until the user leaves.
 ///
@@ -63,7 +63,7 @@ pub async fn run(mut state: State, clock: Clock, kept: Kept, first: Vec<Effect>)
             biased;
             Some(msg) = keys.recv() => {
                 if apply(&mut state, msg, &mut engine, &screen) { break }
-                Urgency::Now
+                Urgency::Key
             }
             event = signals.next() => {
                 if on_signal(event, &mut state, &mut engine, &screen, &clock) { break }
@@ -84,7 +84,10 @@ pub async fn run(mut state: State, clock: Clock, kept: Kept, first: Vec<Effect>)
                 Urgency::Data
             }
         };
-        if pace.draw_now(urgency) {
+        if urgency == Urgency::Key {
+            // What was observed in the meantime keeps its own pace.
+            screen.show(ui::draw(&state));
+        } else if pace.draw_now(urgency) {
             state.settle();
             screen.show(ui::draw(&state));
         }
@@ -103,7 +106,7 @@ fn apply(state: &mut State, msg: Msg, engine: &mut Engine, screen: &Screen) -> b
     // A key acts on what is on the screen: rows derived before it, not after.
     let effects = update(state, msg);
     if is_key {
-        state.settle();
+        state.settle_keys();
     }
     for effect in effects {
         match effect {
@@ -150,6 +153,7 @@ fn on_signal(
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Urgency {
+    Key,
     Now,
     Data,
     Resize,
@@ -167,7 +171,7 @@ impl Pace {
     fn draw_now(&mut self, urgency: Urgency) -> bool {
         let now = Instant::now();
         let at = match urgency {
-            Urgency::Now => now,
+            Urgency::Key | Urgency::Now => now,
             Urgency::Data => self.last.map_or(now, |last| last + DATA_FRAME),
             Urgency::Resize => now + RESIZE_DEBOUNCE,
         };

@@ -45,6 +45,8 @@ pub struct Fault {
     pub deny: Vec<Rule>,
     /// Pods whose status is written anew each second, one after the other: a busy cluster.
     pub churn_per_s: u32,
+    /// Each of these pods has restarted by then: what is shown of it changes too.
+    pub churn_restarts: bool,
     /// What becomes of requests that change something; dry runs and reviews change nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub writes: Option<WriteFault>,

@@ -170,9 +170,11 @@ async fn churn(api: Arc<Api>) {
     let mut after = (String::new(), String::new());
     let mut pace = tokio::time::interval(Duration::from_secs(1) / CHURNS_PER_S);
     loop {
-        let each = usize::try_from(fault.borrow_and_update().churn_per_s)
-            .unwrap_or(0)
-            .div_ceil(CHURNS_PER_S as usize);
+        let (per_s, restarts) = {
+            let fault = fault.borrow_and_update();
+            (usize::try_from(fault.churn_per_s).unwrap_or(0), fault.churn_restarts)
+        };
+        let each = per_s.div_ceil(CHURNS_PER_S as usize);
         if each == 0 {
             if fault.changed().await.is_err() {
                 return;
@@ -187,12 +189,23 @@ async fn churn(api: Arc<Api>) {
                 if let Some(condition) = tree.pointer_mut("/status/conditions/0") {
                     condition["lastProbeTime"] = now.clone().into();
                 }
+                if restarts && let Some(container) = tree.pointer_mut("/status/containerStatuses/0") {
+                    restart(container, &now);
+                }
             });
         }
         after =
             page.objects.last().map(|p| (p.namespace.to_string(), p.name.to_string())).unwrap_or_default();
         pace.tick().await;
     }
+}
+
+/// The container has failed, and runs again.
+fn restart(container: &mut Value, now: &str) {
+    container["restartCount"] = (container["restartCount"].as_u64().unwrap_or(0) + 1).into();
+    container["lastState"] = json!({"terminated": {
+        "exitCode": 1, "reason": "Error", "finishedAt": now, "message": "the connection was lost",
+    }});
 }
 
 /// Lets only those through who have the token.

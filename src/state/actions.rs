@@ -201,7 +201,8 @@ impl State {
             "daemonset" => of(WorkloadKind::DaemonSet),
             "pod" => {
                 let pod = self.known.pods.get(&key)?;
-                Some(Subject { kind: ObjectKind::Pod, namespace, name: key.name, uid: pod.uid.clone() })
+                let uid = pod.uid.clone().into();
+                Some(Subject { kind: ObjectKind::Pod, namespace, name: key.name, uid })
             }
             _ => None,
         }
@@ -317,7 +318,7 @@ impl State {
 
     fn pod_under_cursor(&self) -> Option<Subject> {
         let pod = self.selected_pod()?;
-        let (namespace, name, uid) = (pod.namespace.clone(), pod.name.clone(), pod.uid.clone());
+        let (namespace, name, uid) = (pod.namespace.clone(), pod.name.clone(), pod.uid.clone().into());
         Some(Subject { kind: ObjectKind::Pod, namespace, name, uid })
     }
 

@@ -1,6 +1,6 @@
 //! Derived: what changed, and when. Revisions, scales and configurations as marks on one time line.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,14 +16,12 @@ const KEEP: SignedDuration = SignedDuration::from_hours(25);
 
 /// All marks of the last day, oldest first.
 pub fn derive(state: &State) -> Vec<Mark> {
-    let mut marks = marks(state);
-    marks.retain(|m| state.now.duration_since(m.at) < KEEP);
-    marks
+    marks(state, state.now - KEEP)
 }
 
-/// All marks that are known, oldest first: of rollouts as far back as their revisions are kept.
-pub fn marks(state: &State) -> Vec<Mark> {
-    let mut marks = of_revisions(state);
+/// All marks from then on, oldest first: of rollouts as far back as their revisions are kept.
+pub fn marks(state: &State, from: Timestamp) -> Vec<Mark> {
+    let mut marks = of_revisions(state, from - SUSPECT);
     marks.extend(of_events(state));
     for seen in &state.known.observed_marks {
         // The objects tell most changes themselves, and more exactly.
@@ -36,20 +34,25 @@ pub fn marks(state: &State) -> Vec<Mark> {
             marks.push(seen.clone());
         }
     }
+    marks.retain(|m| m.at >= from);
     marks.sort();
     marks
 }
 
-fn of_revisions(state: &State) -> Vec<Mark> {
-    let mut by_owner: BTreeMap<(Clean, WorkloadRef), Vec<&Revision>> = BTreeMap::new();
+/// What came after `from`: a thousand workloads keep ten thousand revisions, most of them of last month.
+fn of_revisions(state: &State, from: Timestamp) -> Vec<Mark> {
+    let mut by_owner: HashMap<(&Clean, &WorkloadRef), Vec<&Revision>> = HashMap::new();
     for revision in state.known.revisions() {
-        by_owner.entry((revision.namespace.clone(), revision.owner.clone())).or_default().push(revision);
+        by_owner.entry((&revision.namespace, &revision.owner)).or_default().push(revision);
     }
     let mut marks = Vec::new();
     for ((namespace, workload), mut revisions) in by_owner {
         in_order(&mut revisions);
         for pair in revisions.windows(2) {
             let [before, after] = pair else { continue };
+            if after.created < from {
+                continue;
+            }
             let (kind, what) = difference(before, after);
             let what = format!("revision {}: {what}", after.revision).into();
             marks.push(Mark {

@@ -6,22 +6,22 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::measures::{self, Measure};
-use super::pods::PodsDerived;
+use super::pods::{PodRows, PodsDerived};
 use super::{Connection, State, changes};
 use crate::input::Command;
 use crate::model::alert::{Alert, AlertState};
 use crate::model::backup::{self, Backup, BackupOrigin, JobRun, RunOutcome};
 use crate::model::change::Mark;
-use crate::model::pod::Pod;
 use crate::model::signal::{BurnWindow, SignalId};
-use crate::model::workload::WorkloadKind;
-use crate::model::{FailureKind, FeedId, Health, budget};
+use crate::model::{FailureKind, FeedId, Health, Key, budget};
 use crate::panels::{OBJECTIVES, PANELS};
 use crate::ui::human;
 
 #[derive(Clone, Debug, Default)]
 pub struct Derived {
-    pub pods: PodsDerived,
+    pub pods: Arc<PodsDerived>,
+    /// Of the page of all pods, while it is open.
+    pub rows: PodRows,
     pub latency: Option<Measure>,
     pub errors: Option<Measure>,
     pub strip: Vec<Measure>,
@@ -104,12 +104,8 @@ fn budget(state: &State) -> Option<Budgeted> {
 fn with_cause(state: &State, job: &JobRun) -> JobRun {
     let mut job = job.clone();
     if job.run.outcome == RunOutcome::Failed {
-        let of_it = |pod: &&Arc<Pod>| {
-            pod.namespace == job.namespace
-                && pod.owner.as_ref().is_some_and(|o| o.kind == WorkloadKind::Job && o.name == job.name)
-        };
-        let said = state.known.pods.iter().find(of_it).and_then(|pod| pod.last_end.as_ref()?.message.clone());
-        job.run.reason = said.or(job.run.reason);
+        let key = Key { namespace: job.namespace.clone(), name: job.name.clone() };
+        job.run.reason = state.derived.pods.last_words.get(&key).cloned().or(job.run.reason);
     }
     job
 }

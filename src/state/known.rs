@@ -5,63 +5,16 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::store::Store;
 use crate::model::acknowledgement::Acknowledgement;
 use crate::model::alert::Alert;
 use crate::model::backup::{BackupRecord, CronJob, JobRun, VeleroBackup, VeleroSchedule};
 use crate::model::change::{Mark, MarkKind, Revision};
-use crate::model::cluster::{Autoscaler, Certificate, ClusterEvent, Node, PodUsage};
-use crate::model::pod::Pod;
+use crate::model::cluster::{Autoscaler, Certificate, ClusterEvent, Node};
+use crate::model::pod::{Pod, Resources};
 use crate::model::signal::{Breakdown, BreakdownId, Probe, Signal, SignalId};
 use crate::model::workload::{Workload, WorkloadKind, WorkloadRef};
 use crate::model::{Batch, Change, Clean, Failure, FailureKind, FeedId, Health, Key, Observation};
-
-/// The objects of one feed. A relist keeps what was known until it is complete.
-#[derive(Clone, Debug)]
-pub struct Store<T> {
-    items: BTreeMap<Key, (u32, T)>,
-    generation: u32,
-    relisting: bool,
-}
-
-impl<T> Default for Store<T> {
-    fn default() -> Self {
-        Self { items: BTreeMap::new(), generation: 0, relisting: false }
-    }
-}
-
-impl<T> Store<T> {
-    fn reset(&mut self) {
-        self.generation = self.generation.wrapping_add(1);
-        self.relisting = true;
-    }
-
-    fn ready(&mut self) {
-        if std::mem::take(&mut self.relisting) {
-            let generation = self.generation;
-            self.items.retain(|_, (seen, _)| *seen == generation);
-        }
-    }
-
-    fn upsert(&mut self, key: Key, item: T) -> Option<T> {
-        self.items.insert(key, (self.generation, item)).map(|(_, old)| old)
-    }
-
-    pub fn get(&self, key: &Key) -> Option<&T> {
-        self.items.get(key).map(|(_, item)| item)
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.items.values().map(|(_, item)| item)
-    }
-
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-}
 
 /// How one feed is doing.
 #[derive(Clone, Debug, Default)]
@@ -111,11 +64,28 @@ impl FeedStatus {
     }
 }
 
-/// Which derived values a batch makes outdated.
+/// Which derived values a message makes outdated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dirty {
+    /// The verdicts over pods and workloads.
     pub pods: bool,
+    /// The rows of the page of all pods: what filters and sorts them.
+    pub rows: bool,
+    /// What pods use.
+    pub usage: bool,
     pub rest: bool,
+}
+
+impl Dirty {
+    pub const ALL: Self = Self { pods: true, rows: true, usage: true, rest: true };
+
+    /// These as well.
+    pub fn add(&mut self, more: Self) {
+        self.pods |= more.pods;
+        self.rows |= more.rows;
+        self.usage |= more.usage;
+        self.rest |= more.rest;
+    }
 }
 
 /// Marks that were seen as they happened; enough for a day of a busy namespace.
@@ -135,7 +105,8 @@ pub struct Known {
     pub jobs: Store<JobRun>,
     pub cronjobs: Store<CronJob>,
     pub autoscalers: Store<Autoscaler>,
-    pub usage: Store<PodUsage>,
+    /// What pods use now.
+    pub usage: Store<Resources>,
     pub certificates: Store<Certificate>,
     pub velero_backups: Store<VeleroBackup>,
     pub velero_schedules: Store<VeleroSchedule>,
@@ -152,34 +123,28 @@ pub struct Known {
 macro_rules! each_store {
     ($self:ident, $feed:expr, $method:ident ( $($arg:expr),* )) => {
         match $feed {
-            FeedId::Pods => drop($self.pods.$method($($arg),*)),
-            FeedId::Deployments => drop($self.deployments.$method($($arg),*)),
-            FeedId::StatefulSets => drop($self.statefulsets.$method($($arg),*)),
-            FeedId::DaemonSets => drop($self.daemonsets.$method($($arg),*)),
-            FeedId::ReplicaSets => drop($self.replicasets.$method($($arg),*)),
-            FeedId::ControllerRevisions => drop($self.controller_revisions.$method($($arg),*)),
-            FeedId::Events => drop($self.events.$method($($arg),*)),
-            FeedId::Nodes => drop($self.nodes.$method($($arg),*)),
-            FeedId::Jobs => drop($self.jobs.$method($($arg),*)),
-            FeedId::CronJobs => drop($self.cronjobs.$method($($arg),*)),
-            FeedId::Autoscalers => drop($self.autoscalers.$method($($arg),*)),
-            FeedId::Usage => drop($self.usage.$method($($arg),*)),
-            FeedId::Certificates => drop($self.certificates.$method($($arg),*)),
-            FeedId::VeleroBackups => drop($self.velero_backups.$method($($arg),*)),
-            FeedId::VeleroSchedules => drop($self.velero_schedules.$method($($arg),*)),
-            FeedId::Alerts => drop($self.alerts.$method($($arg),*)),
-            FeedId::Acknowledgements => drop($self.acknowledgements.$method($($arg),*)),
-            FeedId::BackupRecords => drop($self.records.$method($($arg),*)),
-            FeedId::Probes => drop($self.probes.$method($($arg),*)),
-            FeedId::Signals => {}
+            FeedId::Pods => $self.pods.$method($($arg),*),
+            FeedId::Deployments => $self.deployments.$method($($arg),*),
+            FeedId::StatefulSets => $self.statefulsets.$method($($arg),*),
+            FeedId::DaemonSets => $self.daemonsets.$method($($arg),*),
+            FeedId::ReplicaSets => $self.replicasets.$method($($arg),*),
+            FeedId::ControllerRevisions => $self.controller_revisions.$method($($arg),*),
+            FeedId::Events => $self.events.$method($($arg),*),
+            FeedId::Nodes => $self.nodes.$method($($arg),*),
+            FeedId::Jobs => $self.jobs.$method($($arg),*),
+            FeedId::CronJobs => $self.cronjobs.$method($($arg),*),
+            FeedId::Autoscalers => $self.autoscalers.$method($($arg),*),
+            FeedId::Usage => $self.usage.$method($($arg),*),
+            FeedId::Certificates => $self.certificates.$method($($arg),*),
+            FeedId::VeleroBackups => $self.velero_backups.$method($($arg),*),
+            FeedId::VeleroSchedules => $self.velero_schedules.$method($($arg),*),
+            FeedId::Alerts => $self.alerts.$method($($arg),*),
+            FeedId::Acknowledgements => $self.acknowledgements.$method($($arg),*),
+            FeedId::BackupRecords => $self.records.$method($($arg),*),
+            FeedId::Probes => $self.probes.$method($($arg),*),
+            FeedId::Signals => Default::default(),
         }
     };
-}
-
-impl<T> Store<T> {
-    fn delete(&mut self, key: &Key) -> Option<T> {
-        self.items.remove(key).map(|(_, item)| item)
-    }
 }
 
 impl Known {
@@ -205,6 +170,7 @@ impl Known {
                 Change::Upsert(observation) => self.upsert(feed, observation, batch.at),
             }
         }
+        let changed: bool = each_store!(self, feed, take_changed());
         // Workloads have their revision's age from ReplicaSets and ControllerRevisions.
         let pods = matches!(
             feed,
@@ -214,9 +180,9 @@ impl Known {
                 | FeedId::DaemonSets
                 | FeedId::ReplicaSets
                 | FeedId::ControllerRevisions
-                | FeedId::Usage
         );
-        Dirty { pods, rest: true }
+        let usage = feed == FeedId::Usage;
+        Dirty { pods: changed && pods, rows: changed && usage, usage: changed && usage, rest: true }
     }
 
     fn fail(&mut self, feed: FeedId, failure: Failure, at: Timestamp) {
@@ -235,7 +201,7 @@ impl Known {
         let key = |namespace: &Clean, name: &Clean| Key { namespace: namespace.clone(), name: name.clone() };
         let global = |name: &Clean| Key { namespace: Clean::default(), name: name.clone() };
         match observation {
-            O::Pod(p) => drop(self.pods.upsert(key(&p.namespace, &p.name), Arc::from(p))),
+            O::Pod(p) => drop(self.pods.upsert(key(&p.namespace, &p.name), p)),
             O::Workload(w) => self.upsert_workload(*w, at),
             O::Revision(r) if feed == FeedId::ReplicaSets => {
                 drop(self.replicasets.upsert(key(&r.namespace, &r.name), *r));
@@ -246,7 +212,12 @@ impl Known {
             O::Job(j) => drop(self.jobs.upsert(key(&j.namespace, &j.name), *j)),
             O::CronJob(c) => drop(self.cronjobs.upsert(key(&c.namespace, &c.name), *c)),
             O::Autoscaler(a) => drop(self.autoscalers.upsert(key(&a.namespace, &a.name), *a)),
-            O::Usage(u) => drop(self.usage.upsert(key(&u.namespace, &u.name), u)),
+            O::Usage(u) => {
+                let key = key(&u.namespace, &u.name);
+                // Their names are the pods': kept once.
+                let key = self.pods.key(&key).cloned().unwrap_or(key);
+                self.usage.upsert(key, u.used);
+            }
             O::Certificate(c) => drop(self.certificates.upsert(key(&c.namespace, &c.name), *c)),
             O::VeleroBackup(b) => drop(self.velero_backups.upsert(key(&b.namespace, &b.name), *b)),
             O::VeleroSchedule(s) => drop(self.velero_schedules.upsert(key(&s.namespace, &s.name), *s)),

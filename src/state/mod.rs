@@ -15,6 +15,7 @@ pub mod place;
 pub mod pods;
 pub mod probed;
 pub mod review;
+pub mod store;
 pub mod view;
 pub mod walk;
 pub mod words;
@@ -88,7 +89,10 @@ pub struct State {
     pub answers: answers::Answers,
     /// Signals that health probes stand in for, where there is no Prometheus.
     pub probed: BTreeMap<SignalId, Signal>,
+    /// Outdated by what the user did, or by time: derived before the next frame.
     pub dirty: Dirty,
+    /// Outdated by what was observed: derived before the next frame for data.
+    pub observed: Dirty,
     pub view: View,
     pub notices: VecDeque<Notice>,
     /// What was confirmed in this session, oldest first.
@@ -125,7 +129,8 @@ impl State {
             derived: Derived::default(),
             answers: answers::Answers::default(),
             probed: BTreeMap::new(),
-            dirty: Dirty { pods: true, rest: true },
+            dirty: Dirty::ALL,
+            observed: Dirty::default(),
             view: View::new(window),
             notices: VecDeque::new(),
             operations: Vec::new(),
@@ -143,15 +148,34 @@ impl State {
 
     /// Derives anew what the messages since the last call have made outdated.
     pub fn settle(&mut self) {
+        let observed = std::mem::take(&mut self.observed);
+        self.dirty.add(observed);
+        self.settle_keys();
+    }
+
+    /// The same but for what was only observed: a key's frame does not wait for it. While 500 pods a
+    /// second restart among 50,000, what is observed takes a hundred times as long to derive as what
+    /// a key changes.
+    pub fn settle_keys(&mut self) {
         let dirty = std::mem::take(&mut self.dirty);
         if dirty.pods {
-            self.derived.pods = pods::derive(self);
+            self.derived.pods = Arc::new(pods::derive(self));
+        }
+        if dirty.usage {
             self.loads = load::observe(self);
+        }
+        if self.feed_health(FeedId::Usage) != Health::Ok {
+            // Whether it lasts is not known over a gap.
+            self.loads.clear();
+        }
+        let listed = self.view.shows(crate::panels::PODS);
+        if listed != self.derived.rows.listed || (listed && (dirty.pods || dirty.rows)) {
+            self.derived.rows = if listed { pods::rows(self) } else { Default::default() };
         }
         if dirty.pods || dirty.rest {
             self.probed = probed::derive(self);
             let derived = derived::derive(self);
-            self.derived = Derived { pods: std::mem::take(&mut self.derived.pods), ..derived };
+            self.derived = Derived { rows: std::mem::take(&mut self.derived.rows), ..derived };
         }
         view::keep_selection(self);
     }

@@ -15,6 +15,7 @@ use crate::model::action::{ActionId, Request, Subject};
 use crate::model::filter::Filter;
 use crate::model::pod::PodDetail;
 use crate::model::{Failure, Key};
+use crate::panels::RowKey;
 
 /// How far back the charts reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ pub enum Page {
 pub struct PodPage {
     pub key: Key,
     /// The pod that was opened; another of the same name is another pod.
-    pub uid: crate::model::Clean,
+    pub uid: crate::model::Uid,
     pub detail: Option<Result<PodDetail, Failure>>,
     pub log: LogPage,
     pub scroll: usize,
@@ -259,6 +260,11 @@ impl View {
         self.lists.get(&panel).cloned().unwrap_or_default()
     }
 
+    /// Whether a panel has a page of its own, in front or behind others.
+    pub fn shows(&self, panel: usize) -> bool {
+        self.pages.iter().any(|page| matches!(page, Page::Panel(shown) if *shown == panel))
+    }
+
     /// The panel whose rows the cursor moves in.
     pub fn active_panel(&self) -> usize {
         match self.pages.last() {
@@ -284,17 +290,24 @@ pub fn line_field(text: &str) -> TextArea<'static> {
     field
 }
 
-/// Keeps each list's cursor on its object, or, if that is gone, where it stood.
+/// Keeps the cursor of each list that is open on its object, or, if that is gone, where it stood.
 pub fn keep_selection(state: &mut State) {
     for panel in 0..crate::panels::PANELS.len() {
-        let keys = crate::panels::PANELS[panel].rows(state);
-        let list = state.view.lists.entry(panel).or_default();
-        let selected = list.selected.as_ref().filter(|_| list.pinned);
-        let at = selected.and_then(|key| keys.iter().position(|k| k == key));
-        if !list.pinned {
-            list.index = 0;
+        if !state.view.shows(panel) {
+            continue;
         }
-        list.index = at.unwrap_or(list.index).min(keys.len().saturating_sub(1));
-        list.selected = keys.get(list.index).cloned();
+        let list = state.view.list(panel);
+        let keys = crate::panels::PANELS[panel].rows(state);
+        let selected = list.selected.as_ref().filter(|_| list.pinned);
+        // It mostly stands where it stood; to look for it among 50,000 takes as long as a frame.
+        let at = selected.and_then(|key| {
+            let stays = keys.get(list.index).is_some_and(|row| row.is(key));
+            if stays { Some(list.index) } else { keys.iter().position(|row| row.is(key)) }
+        });
+        let index = if list.pinned { at.unwrap_or(list.index) } else { 0 };
+        let index = index.min(keys.len().saturating_sub(1));
+        let selected = keys.get(index).map(RowKey::key);
+        let list = state.view.lists.entry(panel).or_default();
+        (list.index, list.selected) = (index, selected);
     }
 }

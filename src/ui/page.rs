@@ -75,7 +75,7 @@ fn pod_lines(paint: &Paint<'_>, page: &PodPage, pod: Option<&Pod>, width: usize)
             "{}  of {owner}  on {}  ip {}  age {}",
             pod.namespace,
             pod.node.as_deref().unwrap_or("no node"),
-            pod.ip.as_deref().unwrap_or("–"),
+            pod.ip.map_or_else(|| "–".into(), |ip| ip.to_string()),
             human::age(state.now.duration_since(pod.created)),
         );
         lines.push(Line::from(paint.span(place, Role::Text)));

@@ -354,7 +354,7 @@ pub fn take(state: &mut State, chosen: ChoiceTarget) -> Vec<Effect> {
             state.view.zoom(PODS);
             let list = state.view.lists.entry(PODS).or_default();
             list.filter = crate::model::filter::Filter::parse(&filter).unwrap_or_default();
-            state.dirty.pods = true;
+            state.dirty.rows = true;
             effects
         }
         ChoiceTarget::Window(window) => {

@@ -4,7 +4,7 @@ use super::{ask, choices, dialog, logs, output, review, walk};
 use crate::effect::Effect;
 use crate::input::Command;
 use crate::model::{Health, Key};
-use crate::panels::{PANELS, PODS};
+use crate::panels::{PANELS, PODS, RowKey};
 use crate::state::view::{ChoiceKind, PodPage, TextEntry, TextPurpose, line_field};
 use crate::state::walk::{Doing, WalkView};
 use crate::state::{Overlay, Page, State};
@@ -185,7 +185,7 @@ fn back(state: &mut State) -> Vec<Effect> {
     if zoomed && !state.view.list(panel).filter.is_empty() {
         // First the filter goes, then the page: rows that are hidden are easily forgotten.
         state.view.lists.entry(panel).or_default().filter = Default::default();
-        state.dirty.pods = true;
+        state.dirty.rows = true;
         return Vec::new();
     }
     let left = state.view.pages.pop();
@@ -271,11 +271,12 @@ fn scroll(state: &mut State, step: Step) {
         }
         Some(Page::Walk) => walk::step_by(state, |view| Some(step.to(view.at, view.shown.len()))),
         Some(Page::Panel(panel)) => {
-            let keys = PANELS[*panel].rows(state);
-            let panel = state.view.active_panel();
+            let panel = *panel;
+            let keys = PANELS[panel].rows(state);
+            let index = step.to(state.view.list(panel).index, keys.len());
+            let selected = keys.get(index).map(RowKey::key);
             let list = state.view.lists.entry(panel).or_default();
-            list.index = step.to(list.index, keys.len());
-            list.selected = keys.get(list.index).cloned();
+            (list.index, list.selected) = (index, selected);
         }
         None => {}
     }
@@ -303,7 +304,7 @@ fn sort(state: &mut State, reverse: bool) {
     } else {
         list.sort = (list.sort + 1) % crate::state::pods::SORTS.len();
     }
-    state.dirty.pods = true;
+    state.dirty.rows = true;
 }
 
 fn accept(state: &mut State) -> Vec<Effect> {
@@ -342,7 +343,7 @@ fn cancel(state: &mut State) {
         Some(Overlay::Text(entry)) if entry.purpose == TextPurpose::Filter => {
             let panel = state.view.active_panel();
             state.view.lists.entry(panel).or_default().filter = Default::default();
-            state.dirty.pods = true;
+            state.dirty.rows = true;
         }
         Some(Overlay::Text(_)) => {
             if let Some(log) = state.view.log_mut() {

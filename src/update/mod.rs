@@ -29,9 +29,8 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Resize { columns, rows } => state.size = (columns, rows),
         Msg::Tick(now) => return tick(state, now),
         Msg::Batch(batch) if batch.epoch == state.epoch => {
-            let dirty = state.known.apply(batch);
-            state.dirty.pods |= dirty.pods;
-            state.dirty.rest |= dirty.rest;
+            let outdated = state.known.apply(batch);
+            state.observed.add(outdated);
             return place::return_to(state);
         }
         Msg::Connected { epoch, scope } if epoch == state.epoch => {
@@ -266,7 +265,7 @@ fn live_text(state: &mut State) {
                 entry.error = None;
                 let panel = state.view.active_panel();
                 state.view.lists.entry(panel).or_default().filter = filter;
-                state.dirty.pods = true;
+                state.dirty.rows = true;
             }
             Err(error) => entry.error = Some(error),
         },
@@ -304,7 +303,7 @@ fn enter(state: &mut State, target: crate::model::scope::Target) -> Vec<Effect> 
     state.view.pages.clear();
     state.view.overlay = None;
     state.view.lists.clear();
-    state.dirty = crate::state::Dirty { pods: true, rest: true };
+    state.dirty = crate::state::Dirty::ALL;
     vec![Effect::StopLog, Effect::Connect { epoch: state.epoch, target }]
 }
 

@@ -95,7 +95,7 @@ fn go_on(state: &mut State, place: Place) -> Vec<Effect> {
             PlacedPage::Walk => {}
         }
     }
-    state.dirty = crate::state::Dirty { pods: true, rest: true };
+    state.dirty = crate::state::Dirty::ALL;
     state.returning = Some(returning);
     effects
 }

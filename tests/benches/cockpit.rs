@@ -130,7 +130,7 @@ fn events(state: &State) -> Vec<Change> {
         let mut pod = pod.as_ref().clone();
         pod.restarts += 1;
         pod.last_restart = Some(state.now);
-        Change::Upsert(Observation::Pod(Box::new(pod)))
+        Change::Upsert(Observation::Pod(Arc::new(pod)))
     };
     state.known.pods.iter().step_by(state.known.pods.len() / 1000).take(1000).map(restarted).collect()
 }
@@ -186,7 +186,7 @@ fn changes(c: &mut Criterion, stage: &Stage) {
         b.iter(|| {
             let filter = Filter::parse(filters.next().unwrap()).unwrap();
             state.view.lists.entry(PODS).or_default().filter = filter;
-            state.dirty.pods = true;
+            state.dirty.rows = true;
             state.settle();
         });
     });

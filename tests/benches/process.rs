@@ -1,116 +1,135 @@
-//! What the whole program costs beside a cluster of 10,000 pods: `cargo bench --bench process`.
+//! What the whole program costs beside clusters of 1,000, 10,000 and 50,000 pods:
+//! `cargo bench --bench process`, or `-- 10000` for some of the sizes.
 //!
-//! The built program runs in a pseudo-terminal of 200×60 against `midwatch sim --pods 10000`; memory
-//! and time are the kernel's own figures. Figures are printed, not judged.
+//! The built program runs in a pseudo-terminal of 200×60 against `midwatch sim --pods N`; memory and
+//! time are the kernel's own figures. Figures are printed, not judged.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that can't be set up has nothing to measure")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+mod support;
+
 use std::time::{Duration, Instant};
 
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use support::cockpit::Cockpit;
+use support::simulation::Simulation;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_midwatch");
-const IDLE: Duration = Duration::from_secs(20);
+const SIZES: [usize; 3] = [1_000, 10_000, 50_000];
 /// Lists and series that are asked for at the start have come by then.
 const SETTLING: Duration = Duration::from_secs(20);
-const PATIENCE: Duration = Duration::from_secs(120);
+/// What is counted per second is counted for so long.
+const COUNTED: Duration = Duration::from_secs(20);
+/// Keys pressed for a percentile of their frames.
+const KEYS: usize = 300;
+/// Not a divisor of the data frames' 250 ms, so that keys meet every phase of them.
+const BETWEEN_KEYS: Duration = Duration::from_millis(37);
 
-struct Seen {
-    parser: vt100::Parser,
-    bytes: usize,
-    first_frame: Option<Instant>,
-}
-
-fn simulation(kubeconfig: &str) -> Child {
-    let mut child = Command::new(PROGRAM)
-        .args(["sim", "calm", "--pods", "10000", "--kubeconfig-out", kubeconfig])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let started = lines.map_while(Result::ok).any(|line| line.starts_with("stop "));
-    assert!(started, "the simulation did not start");
-    child
-}
-
-/// A line of /proc/PID/status, in KiB.
-fn status(pid: u32, name: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|l| l.strip_prefix(name)).unwrap();
-    line.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
-}
-
-/// Processor time used so far, in clock ticks of 10 ms.
-fn ticks(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-}
-
-fn watch(mut reader: Box<dyn Read + Send>, seen: Arc<Mutex<Seen>>) {
-    let mut buffer = [0_u8; 65536];
-    while let Ok(read @ 1..) = reader.read(&mut buffer) {
-        let mut seen = seen.lock().unwrap();
-        seen.bytes += read;
-        seen.parser.process(&buffer[..read]);
-        if seen.first_frame.is_none() && seen.parser.screen().contents().contains("midwatch") {
-            seen.first_frame = Some(Instant::now());
-        }
-    }
-}
-
-fn until(what: &str, seen: &Mutex<Seen>, condition: impl Fn(&Seen) -> bool) -> Instant {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition(&seen.lock().unwrap()) {
-        let screen = seen.lock().unwrap().parser.screen().contents();
-        assert!(Instant::now() < deadline, "waited in vain for {what}:\n{screen}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    Instant::now()
-}
+type Figures = Vec<(&'static str, &'static str, f64)>;
 
 fn main() {
-    let directory = tempfile::tempdir().unwrap();
-    let kubeconfig = directory.path().join("kubeconfig").display().to_string();
-    let mut sim = simulation(&kubeconfig);
-    let size = PtySize { rows: 60, cols: 200, pixel_width: 0, pixel_height: 0 };
-    let pty = native_pty_system().openpty(size).unwrap();
-    let mut command = CommandBuilder::new(PROGRAM);
-    command.args(["--kubeconfig", &kubeconfig, "-A"]);
-    command.env("TERM", "xterm-256color");
-    command.env("COLORTERM", "truecolor");
-    command.env("XDG_CONFIG_HOME", directory.path());
-    let parser = vt100::Parser::new(60.try_into().unwrap(), 200.try_into().unwrap(), 0);
-    let seen = Arc::new(Mutex::new(Seen { parser, bytes: 0, first_frame: None }));
-    let reader = pty.master.try_clone_reader().unwrap();
-    let theirs = seen.clone();
-    std::thread::spawn(move || watch(reader, theirs));
-    let started = Instant::now();
-    let mut cockpit = pty.slave.spawn_command(command).unwrap();
-    let pid = cockpit.process_id().unwrap();
-    until("the first frame", &seen, |seen| seen.first_frame.is_some());
-    let first = seen.lock().unwrap().first_frame.unwrap().duration_since(started);
-    let ready = |seen: &Seen| seen.parser.screen().contents().contains("1 Pods  ● ");
-    let known = until("all pods", &seen, ready).duration_since(started);
-    println!("start to first frame   {:>8.1} ms", first.as_secs_f64() * 1e3);
-    println!("start to all pods      {:>8.1} ms", known.as_secs_f64() * 1e3);
+    let asked: Vec<usize> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
+    let sizes = if asked.is_empty() { SIZES.to_vec() } else { asked };
+    let columns: Vec<Figures> = sizes.iter().map(|pods| measured(*pods)).collect();
+    print!("{:<42}", "pods");
+    sizes.iter().for_each(|pods| print!("{pods:>10}"));
+    println!();
+    for (row, (name, unit, _)) in columns[0].iter().enumerate() {
+        print!("{:<42}", format!("{name}, {unit}"));
+        columns.iter().for_each(|column| print!("{:>10.1}", column[row].2));
+        println!();
+    }
+}
+
+fn measured(pods: usize) -> Figures {
+    let sim = Simulation::start(pods);
+    let mut cockpit = Cockpit::start(&sim);
+    let mut figures = start(&cockpit);
+    figures.extend(quiet(&cockpit));
+    figures.extend(filtered(&mut cockpit));
+    sim.fault(r#"{"churn_per_s": 200}"#);
+    figures.extend(counted(&cockpit, "200 writes/s"));
+    sim.fault(r#"{"churn_per_s": 200, "churn_restarts": true}"#);
+    figures.extend(counted(&cockpit, "200 restarts/s"));
+    sim.fault(r#"{"churn_per_s": 500, "churn_restarts": true}"#);
+    figures.extend(keys(&mut cockpit));
+    figures.push(("resident at the end", "MiB", cockpit.mib("VmRSS:")));
+    figures.push(("peak of all", "MiB", cockpit.mib("VmHWM:")));
+    eprintln!("{}", cockpit.screen());
+    cockpit.quit();
+    figures
+}
+
+fn start(cockpit: &Cockpit) -> Figures {
+    let known = cockpit.until("all pods", |screen| screen.contains("1 Pods  ● "));
+    let ms = |at: Instant| at.duration_since(cockpit.started).as_secs_f64() * 1e3;
+    let cpu = cockpit.processor();
     std::thread::sleep(SETTLING);
-    let (ticks_before, bytes_before) = (ticks(pid), seen.lock().unwrap().bytes);
-    std::thread::sleep(IDLE);
-    let used = ticks(pid) - ticks_before;
-    let written = seen.lock().unwrap().bytes - bytes_before;
-    let mib = |kib: u64| kib as f64 / 1024.0;
-    println!("VmRSS                  {:>8.1} MiB", mib(status(pid, "VmRSS:")));
-    println!("VmHWM                  {:>8.1} MiB", mib(status(pid, "VmHWM:")));
-    println!("processor, idle        {:>8.2} % of a core", used as f64 / IDLE.as_secs_f64());
-    println!("written, idle          {:>8.0} B/s", written as f64 / IDLE.as_secs_f64());
-    println!("\n{}", seen.lock().unwrap().parser.screen().contents());
-    let mut keys = pty.master.take_writer().unwrap();
-    keys.write_all(b"qq").unwrap();
-    cockpit.wait().unwrap();
-    sim.kill().unwrap();
-    sim.wait().unwrap();
+    vec![
+        ("start to first frame", "ms", ms(cockpit.first_frame())),
+        ("start to all pods", "ms", ms(known)),
+        ("processor until then", "s", cpu),
+        ("resident", "MiB", cockpit.mib("VmRSS:")),
+        ("resident, peak", "MiB", cockpit.mib("VmHWM:")),
+    ]
+}
+
+/// Nothing happens: what is spent all the same.
+fn quiet(cockpit: &Cockpit) -> Figures {
+    let (cpu, bytes) = cockpit.spent(COUNTED);
+    vec![("processor, quiet", "% of a core", cpu), ("written, quiet", "B/s", bytes)]
+}
+
+/// Each letter of a filter, on the page of all pods, from the key to its frame.
+fn filtered(cockpit: &mut Cockpit) -> Figures {
+    cockpit.press("\r");
+    cockpit.until("the page of pods", |screen| screen.contains(", row "));
+    let mut took: Vec<Duration> = Vec::new();
+    for _ in 0..10 {
+        cockpit.press("/");
+        std::thread::sleep(BETWEEN_KEYS);
+        for letter in ["m", "a", "i", "l"] {
+            took.push(cockpit.answered(letter, |before, now| counts(before) != counts(now)));
+            std::thread::sleep(BETWEEN_KEYS);
+        }
+        cockpit.press("\x1b");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    vec![("a letter of the filter to its frame, p95", "ms", percentile(&mut took, 0.95))]
+}
+
+/// How many rows pass, in the last lines' words.
+fn counts(screen: &str) -> Option<&str> {
+    screen.rsplit(" pods").nth(1)?.rsplit('\n').next()
+}
+
+fn counted(cockpit: &Cockpit, what: &'static str) -> Figures {
+    std::thread::sleep(Duration::from_secs(5));
+    let (cpu, bytes) = cockpit.spent(COUNTED);
+    let (processor, written) = match what {
+        "200 writes/s" => ("processor, 200 writes/s", "written, 200 writes/s"),
+        _ => ("processor, 200 restarts/s", "written, 200 restarts/s"),
+    };
+    vec![(processor, "% of a core", cpu), (written, "B/s", bytes)]
+}
+
+/// The cursor in the page of all pods, by name, during 500 restarts a second.
+fn keys(cockpit: &mut Cockpit) -> Figures {
+    cockpit.press("o");
+    cockpit.until("the order by name", |screen| screen.contains("by name, row"));
+    std::thread::sleep(Duration::from_secs(5));
+    let row = |screen: &str| screen.rsplit(", row ").next().map(|rest| rest[..8.min(rest.len())].to_owned());
+    let mut took: Vec<Duration> = Vec::new();
+    for _ in 0..KEYS {
+        took.push(cockpit.answered("j", |before, now| row(before) != row(now)));
+        std::thread::sleep(BETWEEN_KEYS);
+    }
+    vec![
+        ("a key to its frame, 500 restarts/s, p50", "ms", percentile(&mut took, 0.50)),
+        ("the same, p95", "ms", percentile(&mut took, 0.95)),
+        ("the same, p99", "ms", percentile(&mut took, 0.99)),
+    ]
+}
+
+fn percentile(took: &mut [Duration], ratio: f64) -> f64 {
+    took.sort();
+    took[((took.len() - 1) as f64 * ratio).round() as usize].as_secs_f64() * 1e3
 }

@@ -196,8 +196,8 @@ async fn what_differs_in_health_differs_in_text() {
     let sets: [(&str, &str, Set); 6] = [
         ("the headline", "", |s, h| s.derived.headline.health = h),
         ("a panel", "", |s, h| s.derived.verdicts[1].0 = h),
-        ("a workload", "", |s, h| s.derived.pods.workloads[0].health = h),
-        ("a pod", "1 enter", |s, h| s.derived.pods.rows[0].0 = h),
+        ("a workload", "", |s, h| std::sync::Arc::make_mut(&mut s.derived.pods).workloads[0].health = h),
+        ("a pod", "1 enter", |s, h| s.derived.rows.rows[0].0 = h),
         ("a backup", "4 enter", |s, h| s.derived.backups[0].1 = h),
         ("an objective", "6 enter", |s, h| s.derived.strip[0].health = h),
     ];

@@ -9,6 +9,8 @@ mod approvals;
 mod architecture;
 mod bench;
 mod checks;
+#[path = "../benches/support/cluster.rs"]
+mod cluster;
 mod commands;
 mod commands_own;
 mod documents;
@@ -30,6 +32,7 @@ mod redis_server;
 mod remedies;
 mod reviews;
 mod runbooks;
+mod scale;
 mod screens;
 mod sharing;
 mod signals;

@@ -18,7 +18,7 @@ pub fn look(look: &Look<'_>) -> Result<Seen, String> {
     let blind = look
         .blind(&feeds, false)
         .or_else(|| look.asked.acts.as_ref().err().map(|why| format!("the audit log can't be read: {why}")));
-    let marks: Vec<_> = changes::marks(look.state).into_iter().filter(|m| m.at >= look.since()).collect();
+    let marks: Vec<_> = changes::marks(look.state, look.since());
     let acts = look.asked.acts.as_deref().unwrap_or_default();
     let of = |kind| marks.iter().filter(|m| m.kind == kind).count();
     let mut parts = Vec::new();

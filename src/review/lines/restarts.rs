@@ -1,9 +1,10 @@
 //! Restarts and OOM kills in the window: of the pods that are there, and of those that are gone as
 //! far as Prometheus knows of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Look, counted, listed};
+use crate::model::pod::Pod;
 use crate::model::{Clean, FeedId, Health, Outcome};
 use crate::review::asked::{Answer, Question};
 use crate::review::line::{Detail, Seen, detail};
@@ -35,12 +36,13 @@ pub fn restarts(look: &Look<'_>) -> Result<Seen, String> {
             (judged, format!("{n} of {}: {}", counted(rows.len(), "pod"), listed(&names, 2)))
         }
     };
+    let pods = by_name(look);
     let details: Vec<Detail> = rows
         .iter()
         .take(20)
         .map(|(n, pod)| {
             let health = if *n >= TOO_MANY { Health::Critical } else { Health::Warning };
-            let why = look.state.known.pods.iter().find(|p| p.name == *pod).and_then(|p| p.last_end.as_ref());
+            let why = pods.get(pod).and_then(|p| p.last_end.as_ref());
             let why =
                 why.map(|e| format!(", last end: {} exit {}", e.reason, e.exit_code)).unwrap_or_default();
             detail(health, format!("{pod}  {n} {}{why}", if *n == 1 { "restart" } else { "restarts" }))
@@ -95,11 +97,21 @@ fn counts(look: &Look<'_>, question: Question) -> BTreeMap<Clean, u64> {
 
 /// Pods come and go under other names; what is compared from day to day is their workload.
 fn workloads<'a>(look: &Look<'_>, pods: impl Iterator<Item = &'a Clean>) -> Vec<Clean> {
+    let known = by_name(look);
     let owner = |pod: &Clean| {
-        let known = look.state.known.pods.iter().find(|p| p.name == *pod);
-        known.and_then(|p| p.owner.as_ref()).map_or_else(|| pod.clone(), |o| o.name.clone())
+        let owner = known.get(pod).and_then(|p| p.owner.as_ref());
+        owner.map_or_else(|| pod.clone(), |o| o.name.clone())
     };
     pods.map(owner).collect()
+}
+
+/// Prometheus tells no namespace: the first of the name.
+fn by_name<'a>(look: &Look<'a>) -> HashMap<&'a Clean, &'a Pod> {
+    let mut pods = HashMap::new();
+    for pod in look.state.known.pods.iter() {
+        pods.entry(&pod.name).or_insert(&**pod);
+    }
+    pods
 }
 
 #[cfg(test)]

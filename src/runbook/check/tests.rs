@@ -43,7 +43,7 @@ fn observe(state: &mut State, feed: FeedId, observations: Vec<Observation>) {
     let upserts = observations.into_iter().map(Change::Upsert);
     let changes = std::iter::once(Change::Reset).chain(upserts).chain([Change::Ready]).collect();
     state.known.apply(Batch { epoch: 0, feed, at: state.now, changes });
-    state.dirty = crate::state::Dirty { pods: true, rest: true };
+    state.dirty = crate::state::Dirty::ALL;
     state.settle();
 }
 

@@ -4,6 +4,8 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -12,9 +14,10 @@ use super::kind::{
 };
 use super::meta::{ConditionWire, Meta, OwnerReference, condition, key, or_default};
 use super::quantity::Amounts;
+use super::trouble::clip;
 use crate::model::pod::{Phase, Pod, Resources, Termination};
 use crate::model::workload::{WorkloadKind, WorkloadRef};
-use crate::model::{Clean, FeedId, Observation};
+use crate::model::{Clean, FeedId, Observation, Uid};
 
 pub struct Pods;
 
@@ -25,7 +28,7 @@ impl Kind for Pods {
     const MESSAGE: &'static str = "api.core.v1.Pod";
 
     fn convert(wire: PodWire, with: &mut Convert) -> Option<Observation> {
-        Some(Observation::Pod(Box::new(row(&wire, &mut with.intern))))
+        Some(Observation::Pod(Arc::new(row(&wire, &mut with.intern))))
     }
 }
 
@@ -172,14 +175,14 @@ fn row(wire: &PodWire, intern: &mut Intern) -> Pod {
     Pod {
         namespace: intern.get(&wire.metadata.namespace),
         name: bounded(&wire.metadata.name, NAME_CHARS),
-        uid: bounded(&wire.metadata.uid, NAME_CHARS),
+        uid: Uid::new(clip(&wire.metadata.uid, NAME_CHARS)),
         owner: wire
             .metadata
             .controller()
             .map(|owner| owner_of(owner, labels.get(key::POD_TEMPLATE_HASH), intern)),
         template: template.map(|hash| intern.get(hash)),
         node: intern.some(&wire.spec.node_name),
-        ip: (!wire.status.pod_ip.is_empty()).then(|| bounded(&wire.status.pod_ip, NAME_CHARS)),
+        ip: wire.status.pod_ip.parse().ok(),
         status: intern.get(&printed.status),
         phase: phase(&wire.status.phase),
         ready: printed.ready,
@@ -187,7 +190,7 @@ fn row(wire: &PodWire, intern: &mut Intern) -> Pod {
         is_ready: condition(&wire.status.conditions, "Ready").is_some_and(ConditionWire::is_true),
         restarts: printed.restarts,
         last_restart: printed.last_restart,
-        last_end: last_end(&wire.status, intern),
+        last_end: last_end(&wire.status, intern).map(Box::new),
         created: wire.metadata.created(),
         deleting: wire.metadata.deletion_timestamp,
         requests,
