@@ -14,6 +14,7 @@ pub mod output;
 pub mod pods;
 pub mod probed;
 pub mod review;
+pub mod step;
 pub mod view;
 pub mod walk;
 pub mod words;

@@ -73,6 +73,15 @@ pub enum Due {
     Charts,
 }
 
+impl Observation {
+    fn told_at(mut self, present: i64) -> Self {
+        if let Self::Signal(signal) = &mut self {
+            signal.present = Some(present);
+        }
+        self
+    }
+}
+
 /// One question.
 enum Ask {
     Chart(SignalId),
@@ -116,6 +125,7 @@ impl Watched {
         first: &mut bool,
     ) -> Result<(), Failure> {
         let now = self.client.time().await?;
+        let asked = Instant::now();
         let grid = Grid::new(now, wants.window, self.detected.interval_s);
         let slow =
             due == Due::Everything || due == Due::Quick && self.slow_at.is_none_or(|at| at.elapsed() >= SLOW);
@@ -142,7 +152,9 @@ impl Watched {
         let mut changes: Vec<Change> = first.then_some(Change::Reset).into_iter().collect();
         *first = false;
         while let Some(chunk) = answers.next().await {
-            changes.extend(chunk.into_iter().flatten().map(Change::Upsert));
+            let present = now + i64::try_from(asked.elapsed().as_secs()).unwrap_or(0);
+            let told = chunk.into_iter().flatten().map(|o| Change::Upsert(o.told_at(present)));
+            changes.extend(told);
             context.send(FeedId::Signals, std::mem::take(&mut changes)).await;
         }
         changes.push(Change::Ready);
@@ -241,6 +253,7 @@ fn nothing(id: SignalId) -> Observation {
         outcome: Outcome::NoData,
         query: Clean::default(),
         warning: Some(Clean::new(&warning)),
+        present: None,
     }))
 }
 
@@ -266,7 +279,7 @@ fn observed(
         }
     };
     let warning = (!warnings.is_empty()).then(|| Clean::new(&warnings.join("; ")));
-    Observation::Signal(Box::new(Signal { id, outcome, query: Clean::new(&query), warning }))
+    Observation::Signal(Box::new(Signal { id, outcome, query: Clean::new(&query), warning, present: None }))
 }
 
 /// None: not to be had by this convention, or not answered; the next round tries again.
