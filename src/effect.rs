@@ -98,6 +98,8 @@ pub enum Effect {
     },
     /// Draw everything anew, whatever the terminal shows.
     Repaint,
+    /// Send a text to the terminal's clipboard.
+    Copy(String),
 }
 
 /// A command of a step that is about to begin.

@@ -182,7 +182,7 @@ impl Engine {
                 });
             }
             // The loop's own.
-            Effect::Quit | Effect::Suspend | Effect::Repaint => {}
+            Effect::Quit | Effect::Suspend | Effect::Repaint | Effect::Copy(_) => {}
         }
     }
 

@@ -6,7 +6,7 @@ mod engine;
 mod feeding;
 mod headless;
 mod review;
-mod signals;
+pub(crate) mod signals;
 mod walks;
 
 use std::time::Duration;
@@ -22,6 +22,7 @@ use crate::terminal::{reader, writer::Screen};
 use crate::ui;
 use crate::update::update;
 pub use engine::{Engine, Kept};
+pub(crate) use headless::waiting;
 pub use headless::{Headless, Settled, settle};
 
 /// At most four frames a second for data: over a slow link more would only queue.
@@ -116,6 +117,7 @@ fn apply(state: &mut State, msg: Msg, engine: &mut Engine, screen: &Screen) -> b
             Effect::Quit => return true,
             Effect::Repaint => screen.repaint(),
             Effect::Suspend => signals::suspend(screen),
+            Effect::Copy(text) => screen.copy(&text),
             other => engine.perform(other),
         }
     }

@@ -302,6 +302,11 @@ impl Sim {
         self.api.requests.lock().unwrap_or_else(|e| e.into_inner()).iter().cloned().collect()
     }
 
+    /// How many requests the API server has answered since the start.
+    pub fn answered(&self) -> u64 {
+        self.api.served.all().iter().map(|(_, count)| count).sum()
+    }
+
     /// Makes the API server misbehave from now on; `Fault::default()` ends it.
     pub fn set_fault(&self, fault: Fault) {
         self.api.faults.set(fault);

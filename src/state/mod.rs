@@ -157,6 +157,27 @@ impl State {
         self.notices.push_back(Notice { at: self.now, health, text: text.into() });
     }
 
+    /// Whether something that the user has asked for is still to come.
+    pub fn is_waiting(&self) -> bool {
+        let overlay = match &self.view.overlay {
+            Some(Overlay::Choice(choice)) => choice.loaded.is_none(),
+            Some(Overlay::Dialog(dialog)) => match &dialog.stage {
+                actions::Stage::Planning | actions::Stage::Confirming(_) => true,
+                actions::Stage::Shown(shown) => !shown.armed,
+                actions::Stage::Asking { .. } | actions::Stage::Failed(_) => false,
+            },
+            _ => false,
+        };
+        let page = match self.view.pages.last() {
+            Some(Page::Pod(page)) => page.detail.is_none() || page.log.state == log::LogState::Loading,
+            Some(Page::Log(log)) => log.state == log::LogState::Loading,
+            Some(Page::Review) => self.review.as_ref().is_some_and(|held| held.review.is_none()),
+            Some(Page::Walk) => matches!(self.walk, Some(walk::Walking::Opening(_))),
+            _ => false,
+        };
+        overlay || page
+    }
+
     pub fn feed_health(&self, feed: FeedId) -> Health {
         match &self.connection {
             Connection::Failed(_) if self.known.status(feed).ready_at.is_none() => Health::Unknown,

@@ -131,6 +131,16 @@ pub enum ChoiceKind {
     Undo,
     /// Which runbook to walk.
     Runbook,
+    /// What to copy, or to write to a file.
+    Copy,
+}
+
+/// What a picture of the screen is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameFormat {
+    Text,
+    Ansi,
+    Svg,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,6 +166,13 @@ pub enum ChoiceTarget {
     Walk(String),
     /// With its answers: an undo.
     Request(Box<Request>),
+    /// Into the terminal's clipboard.
+    Copy {
+        what: String,
+        text: String,
+    },
+    CopyFrame,
+    WriteFrame(FrameFormat),
 }
 
 /// A line of text that is being typed.

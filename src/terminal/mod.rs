@@ -3,6 +3,7 @@
 pub mod capabilities;
 pub mod encode;
 pub mod guard;
+pub mod pen;
 pub mod reader;
 pub mod sweep;
 pub mod writer;

@@ -76,6 +76,7 @@ fn choose(paint: &mut Paint<'_>, area: Rect, choice: &Choice) -> Option<Position
         ChoiceKind::Actions => " actions ",
         ChoiceKind::Undo => " undo: which? ",
         ChoiceKind::Runbook => " walk through which runbook? ",
+        ChoiceKind::Copy => " copy or share ",
         ChoiceKind::Subject(action) => &format!(" {}: which? ", action.title().to_lowercase()),
     };
     let count = format!(" {} of {} ", choice.matches.len(), choice.entries.len());

@@ -6,6 +6,8 @@ mod dialog;
 mod logs;
 mod output;
 pub mod review;
+mod share;
+pub mod typed;
 pub mod walk;
 
 use crate::effect::Effect;
@@ -328,6 +330,7 @@ fn ask(state: &mut State, kind: ChoiceKind) -> Vec<Effect> {
         | ChoiceKind::Subject(_)
         | ChoiceKind::Actions
         | ChoiceKind::Runbook
+        | ChoiceKind::Copy
         | ChoiceKind::Undo => Vec::new(),
     }
 }

@@ -21,6 +21,8 @@ mod kubectl;
 mod kubernetes;
 mod panels;
 mod parity;
+mod plain;
+#[path = "../pty/mod.rs"]
 mod pty;
 mod redis;
 mod redis_cluster;
@@ -29,6 +31,7 @@ mod remedies;
 mod reviews;
 mod runbooks;
 mod screens;
+mod sharing;
 mod signals;
 mod support;
 mod terminal;

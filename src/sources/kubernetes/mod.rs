@@ -29,7 +29,7 @@ pub mod nodes;
 pub mod pods;
 mod protobuf;
 pub mod quantity;
-mod raw;
+pub mod raw;
 pub mod replicasets;
 mod revision;
 pub mod server;

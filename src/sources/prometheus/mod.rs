@@ -1,10 +1,12 @@
 //! The service's signals from Prometheus, or whatever speaks its API: found or configured, asked
 //! by the convention that its series follow, each signal with an outcome of its own.
 
+mod batch;
 mod client;
 mod convention;
 #[cfg(test)]
 mod fake;
+mod history;
 mod promql;
 pub mod review;
 mod round;
@@ -24,6 +26,7 @@ use crate::model::{Change, Failure, FeedId, Health};
 use client::Client;
 pub use client::{Answer, Series};
 use convention::{Detected, Focus};
+use history::History;
 use round::Due;
 
 /// The usual scrape interval: asking more often gives nothing new.
@@ -61,6 +64,9 @@ struct Watched {
     detected: Detected,
     detected_at: Instant,
     slow_at: Option<Instant>,
+    history: History,
+    /// Queries may be asked together.
+    together: bool,
 }
 
 async fn run(context: Context) {
@@ -107,7 +113,9 @@ async fn watch(context: &Context, first: &mut bool, pace: &mut Pace) -> Failure 
             return failure;
         }
         pace.reset();
-        due = wait(&mut wants_seen, wants, started + EVERY).await;
+        // One that is slow is left alone for as long as it took.
+        let rest = (started + EVERY).max(Instant::now() + started.elapsed().saturating_sub(EVERY));
+        due = wait(&mut wants_seen, wants, rest).await;
     }
 }
 
@@ -139,7 +147,8 @@ async fn open(context: &Context) -> Result<Watched, Failure> {
         discover::open(Role::Prometheus, &context.session, &context.config, &context.found).await?;
     let client = Client { endpoint };
     let detected = convention::detect(&client, &focus(&context.session, &context.config)).await?;
-    Ok(Watched { client, detected, detected_at: Instant::now(), slow_at: None })
+    let (slow_at, history) = (None, History::default());
+    Ok(Watched { client, detected, detected_at: Instant::now(), slow_at, history, together: true })
 }
 
 fn focus(session: &Session, config: &Config) -> Focus {
@@ -160,8 +169,16 @@ impl Watched {
             self.detected =
                 convention::detect(&self.client, &focus(&context.session, &context.config)).await?;
             self.detected_at = Instant::now();
+            // Data may have come late.
+            self.ask_anew();
         }
         Ok(())
+    }
+
+    /// The next round asks for everything, and tries again to ask together.
+    fn ask_anew(&mut self) {
+        self.history.clear();
+        self.together = true;
     }
 }
 
