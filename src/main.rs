@@ -19,7 +19,7 @@ use midwatch::model::Health;
 use midwatch::panels::PANELS;
 use midwatch::review::store as review_store;
 use midwatch::runbook::walk;
-use midwatch::runtime::{self, Headless, Kept, Settled};
+use midwatch::runtime::{self, Headless, Kept, Settled, place};
 use midwatch::sim;
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
@@ -170,7 +170,7 @@ fn kept(stage: Option<&Stage>, config: &Config) -> Kept {
         None => review_store::default_directory(),
     };
     let (journal, walks) = (journal(stage, config), walks_directory(stage));
-    Kept { journal, walks, reviews, reports: PathBuf::from(".") }
+    Kept { journal, walks, reviews, reports: PathBuf::from("."), session: None, lost: None }
 }
 
 /// Where walks are kept: what is practised on a simulated cluster goes with it.
@@ -235,11 +235,26 @@ async fn cockpit(
     let capabilities = capabilities::detect();
     let size = crossterm::terminal::size().unwrap_or((80, 24));
     let mut state = setup::state(&global, config, &capabilities, clock.now(), size);
-    let kept = kept(stage, &state.settings.config);
+    let mut kept = kept(stage, &state.settings.config);
     for text in left_behind(&kept.journal) {
         state.notice(Health::Warning, text);
     }
     let first = first(&mut state);
+    // A demo's cluster is gone with it.
+    if let Some(directory) = place::default_directory().filter(|_| stage.is_none()) {
+        match place::Session::begin(&directory) {
+            Ok(session) => kept.session = Some(session),
+            Err(error) => {
+                let why = format!("a lost link will lose where you are: {}: {error}", directory.display());
+                state.notice(Health::Warning, why);
+            }
+        }
+        let lost = place::Session::lost(&directory, state.now, |place| place.fits(&state.target));
+        if let Some((session, place)) = lost.filter(|_| first.is_empty()) {
+            kept.lost = Some(session);
+            midwatch::update::place::offer(&mut state, place);
+        }
+    }
     runtime::run(state, clock, kept, first).await.wrap_err("could not use the terminal")?;
     Ok(FINE)
 }

@@ -341,3 +341,91 @@ fn running(state: &State) -> impl Iterator<Item = Fact> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Key;
+    use crate::model::workload::WorkloadKind;
+    use crate::review::testing;
+
+    fn state(workloads: usize, health: Health) -> State {
+        let mut state = testing::state();
+        let row = |i: usize| WorkloadRow {
+            key: Key::new("shop", format!("w{i}")),
+            kind: WorkloadKind::Deployment,
+            health,
+            ready: 1,
+            wanted: 2,
+            revision: Some(3),
+            since: None,
+            state: String::new(),
+        };
+        state.derived.pods.workloads = (0..workloads).map(row).collect();
+        state
+    }
+
+    fn all(state: &mut State, health: Health) {
+        state.derived.pods.workloads.iter_mut().for_each(|row| row.health = health);
+    }
+
+    fn told(news: &mut News, state: &State) -> Vec<String> {
+        let mut out = Vec::new();
+        news.tell(state, &mut out).unwrap();
+        String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_is_as_it_was_is_not_said() {
+        let mut state = state(3, Health::Ok);
+        let mut news = News::default();
+        news.begin(&state);
+        assert_eq!(told(&mut news, &state), Vec::<String>::new());
+        state.now += SignedDuration::from_secs(30);
+        all(&mut state, Health::Critical);
+        let lines = told(&mut news, &state);
+        assert!(lines.len() == 3 && lines[0].contains("worse: deployment/shop/w0: critical"), "{lines:?}");
+        assert_eq!(told(&mut news, &state), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_storm_is_summed_up() {
+        let mut state = state(200, Health::Ok);
+        let mut news = News::default();
+        news.begin(&state);
+        let mut minute = Vec::new();
+        for second in 0..60 {
+            state.now += SignedDuration::from_secs(1);
+            all(&mut state, if second % 2 == 0 { Health::Critical } else { Health::Ok });
+            minute.extend(told(&mut news, &state));
+        }
+        assert_eq!(minute.len(), MOST_A_MINUTE, "{minute:#?}");
+        state.now += SignedDuration::from_secs(61);
+        let after = told(&mut news, &state);
+        assert!(after[0].contains("more changes were too many to be told"), "{after:?}");
+    }
+
+    #[test]
+    fn what_flaps_is_told_by_how_it_stands() {
+        let mut state = state(1, Health::Ok);
+        let mut news = News::default();
+        news.begin(&state);
+        let mut minute = Vec::new();
+        for second in 0..60 {
+            state.now += SignedDuration::from_secs(1);
+            all(&mut state, if second % 2 == 0 { Health::Critical } else { Health::Ok });
+            minute.extend(told(&mut news, &state));
+        }
+        let flapping = minute.iter().filter(|l| l.contains("w0")).count();
+        assert!((1..=3).contains(&flapping), "{minute:#?}");
+    }
+
+    #[test]
+    fn what_is_not_known_any_more_is_not_better() {
+        assert_eq!(direction(Health::Critical, Health::Unknown), Some("not known any more"));
+        assert_eq!(direction(Health::Critical, Health::Stale), Some("not known any more"));
+        assert_eq!(direction(Health::Critical, Health::Warning), Some("better"));
+        assert_eq!(direction(Health::Unknown, Health::Warning), Some("worse"));
+        assert_eq!(direction(Health::Stale, Health::Ok), Some("better"));
+    }
+}

@@ -5,6 +5,7 @@ mod asking;
 mod engine;
 mod feeding;
 mod headless;
+pub mod place;
 mod review;
 pub(crate) mod signals;
 mod walks;
@@ -27,8 +28,9 @@ pub use headless::{Headless, Settled, settle};
 
 /// At most four frames a second for data: over a slow link more would only queue.
 const DATA_FRAME: Duration = Duration::from_millis(250);
-/// A window that is being dragged sends a hundred sizes a second; the last one counts.
-const RESIZE_DEBOUNCE: Duration = Duration::from_millis(50);
+/// A window that is being dragged sends a hundred sizes a second; the last one counts. Thirteen frames
+/// for sizes, four for data and the clock's are fewer than 20 in a second.
+const RESIZE_DEBOUNCE: Duration = Duration::from_millis(75);
 /// Messages taken in one go before keys are looked at again.
 const BATCH: usize = 64;
 
@@ -116,12 +118,18 @@ fn apply(state: &mut State, msg: Msg, engine: &mut Engine, screen: &Screen) -> b
         match effect {
             Effect::Quit => return true,
             Effect::Repaint => screen.repaint(),
-            Effect::Suspend => signals::suspend(screen),
+            Effect::Suspend => suspend(state, screen),
             Effect::Copy(text) => screen.copy(&text),
             other => engine.perform(other),
         }
     }
     false
+}
+
+fn suspend(state: &mut State, screen: &Screen) {
+    if let Err(why) = signals::suspend(screen) {
+        state.notice(crate::model::Health::Warning, why);
+    }
 }
 
 fn on_signal(
@@ -137,6 +145,7 @@ fn on_signal(
             let (columns, rows) = signals::size();
             update(state, Msg::Resize { columns, rows });
         }
+        signals::Event::Stop => suspend(state, screen),
         signals::Event::Continue => {
             screen.enter();
             let (columns, rows) = signals::size();

@@ -3,6 +3,7 @@
 // Helpers outside #[test] functions may fail a test, too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod accessibility;
 mod actions;
 mod approvals;
 mod architecture;
@@ -19,6 +20,7 @@ mod gateway;
 mod hostile;
 mod kubectl;
 mod kubernetes;
+mod load;
 mod panels;
 mod parity;
 mod plain;
@@ -36,3 +38,4 @@ mod signals;
 mod support;
 mod terminal;
 mod walks;
+mod wire;

@@ -27,7 +27,7 @@ pub mod logs;
 mod meta;
 pub mod nodes;
 pub mod pods;
-mod protobuf;
+pub mod protobuf;
 pub mod quantity;
 pub mod raw;
 pub mod replicasets;
@@ -47,6 +47,8 @@ mod engine_tests;
 mod hostile_tests;
 #[cfg(test)]
 pub mod testing;
+#[cfg(test)]
+mod wire_tests;
 
 use futures::future::BoxFuture;
 

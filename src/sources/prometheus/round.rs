@@ -202,7 +202,7 @@ impl Watched {
             let from =
                 if whole { grid.start } else { places.iter().map(|i| from[*i]).min().unwrap_or(grid.start) };
             let queries = places.iter().map(|i| asked[*i].query.clone()).collect::<Vec<_>>();
-            let answers = batch::all(&self.client, &mut self.together, &queries, grid.range(from)).await;
+            let answers = batch::all(&self.client, &mut self.apart, &queries, grid.range(from)).await;
             for (place, answer) in places.into_iter().zip(answers) {
                 let Asked { id, query, .. } = &asked[place];
                 outcomes[place] = match answer {
@@ -230,7 +230,7 @@ impl Watched {
         let grid = Grid::new(grid.now, LONG_WINDOW, self.detected.interval_s);
         let query = |a: &Asked<SignalId>| chart(&self.detected, context, a.id, grid).map(|a| a.query);
         let queries = asked.iter().map(|a| query(a).unwrap_or_else(|| a.query.clone())).collect::<Vec<_>>();
-        let answers = batch::all(&self.client, &mut self.together, &queries, Over::Now).await;
+        let answers = batch::all(&self.client, &mut self.apart, &queries, Over::Now).await;
         answers.into_iter().map(|a| a.ok()?.series.first()?.points.last().copied()).collect()
     }
 
@@ -240,7 +240,7 @@ impl Watched {
         let breakdowns = BREAKDOWNS.into_iter().filter_map(|id| Some((id, self.detected.breakdown(id)?)));
         let (breakdowns, queries): (Vec<_>, Vec<_>) = breakdowns.unzip();
         let all = readings.iter().map(|a| a.query.clone()).chain(queries).collect::<Vec<_>>();
-        let mut answers = batch::all(&self.client, &mut self.together, &all, Over::Now).await.into_iter();
+        let mut answers = batch::all(&self.client, &mut self.apart, &all, Over::Now).await.into_iter();
         found.extend(readings.into_iter().zip(&mut answers).map(|(asked, answer)| latest(asked, answer)));
         let shown = breakdowns.into_iter().zip(answers);
         found.extend(shown.filter_map(|(id, answer)| breakdown(&self.detected, id, answer.ok()?)));

@@ -110,6 +110,11 @@ impl Parts {
         Ok(())
     }
 
+    /// Bytes that were taken in.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
     /// The next part that is here in whole.
     ///
     /// # Errors

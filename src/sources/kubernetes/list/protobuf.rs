@@ -18,6 +18,8 @@ pub struct Splitter {
     enveloped: bool,
     /// What is left of the list inside of the envelope; None outside of it.
     inside: Option<u64>,
+    /// The list has ended; what may still come is the envelope's.
+    listed: bool,
     /// What is left of a field that nobody wants.
     skip: u64,
 }
@@ -56,7 +58,7 @@ impl Splitter {
                 continue;
             }
             if self.inside == Some(0) {
-                self.inside = None;
+                (self.inside, self.listed) = (None, true);
                 continue;
             }
             let Some(head) = head(here)? else { return Ok((at, None)) };
@@ -87,7 +89,7 @@ impl Splitter {
     }
 
     pub fn is_complete(&self) -> bool {
-        self.enveloped && self.skip == 0 && self.inside.is_none_or(|left| left == 0)
+        self.skip == 0 && self.inside.map_or(self.listed, |left| left == 0)
     }
 
     /// Takes a field from what the envelope has announced.

@@ -135,7 +135,7 @@ fn text<'de, V: Visitor<'de>>(bytes: &'de [u8], visitor: V) -> Result<V::Value, 
 fn time(bytes: &[u8], ty: Type) -> Result<String, Malformed> {
     let (mut seconds, mut nanos) = (0_i64, 0_i32);
     let mut reader = Reader::new(bytes);
-    while let Some((tag, field)) = reader.next()? {
+    while let Some((tag, field)) = reader.read()? {
         match (tag, field) {
             (1, Field::Varint(number)) => seconds = number.cast_signed(),
             (2, Field::Varint(number)) => nanos = i32::try_from(number).map_err(|_| Malformed::Time)?,
@@ -149,7 +149,7 @@ fn time(bytes: &[u8], ty: Type) -> Result<String, Malformed> {
 fn int_or_string<'de, V: Visitor<'de>>(bytes: &'de [u8], visitor: V) -> Result<V::Value, Malformed> {
     let (mut is_text, mut number, mut words) = (false, 0, &[][..]);
     let mut reader = Reader::new(bytes);
-    while let Some((tag, field)) = reader.next()? {
+    while let Some((tag, field)) = reader.read()? {
         match (tag, field) {
             (1, Field::Varint(kind)) => is_text = kind == 1,
             (2, Field::Varint(value)) => number = value.cast_signed(),
@@ -196,7 +196,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Malformed> {
         loop {
-            let Some((tag, first)) = self.reader.next()? else {
+            let Some((tag, first)) = self.reader.read()? else {
                 let Some(outer) = self.around.pop() else { return Ok(None) };
                 (self.message, self.reader) = outer;
                 continue;
@@ -296,7 +296,7 @@ impl<'de> MapAccess<'de> for Many<'_, 'de> {
         let mut key = &[][..];
         self.value = None;
         let mut reader = Reader::new(entry);
-        while let Some((tag, field)) = reader.next()? {
+        while let Some((tag, field)) = reader.read()? {
             match (tag, field) {
                 (1, Field::Bytes(bytes)) => key = bytes,
                 (2, field) => self.value = Some(field),
@@ -334,7 +334,7 @@ impl<'de> SeqAccess<'de> for Elements<'de> {
     type Error = Malformed;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Malformed> {
-        while let Some((tag, field)) = self.reader.next()? {
+        while let Some((tag, field)) = self.reader.read()? {
             if tag == self.tag {
                 return seed.deserialize(Value { what: What::Typed(self.ty), field }).map(Some);
             }

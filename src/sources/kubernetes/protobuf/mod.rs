@@ -77,7 +77,7 @@ fn raw(bytes: &[u8]) -> Result<&[u8], Malformed> {
 pub fn event(bytes: &[u8]) -> Result<(&str, &[u8]), Malformed> {
     let (mut kind, mut object) = ("", &[][..]);
     let mut reader = Reader::new(bytes);
-    while let Some((tag, field)) = reader.next()? {
+    while let Some((tag, field)) = reader.read()? {
         match (tag, field) {
             (1, Field::Bytes(text)) => kind = std::str::from_utf8(text).map_err(|_| Malformed::Type)?,
             // A RawExtension.

@@ -24,7 +24,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next field; None at the end.
-    pub fn next(&mut self) -> Result<Option<(u32, Field<'a>)>, Malformed> {
+    pub fn read(&mut self) -> Result<Option<(u32, Field<'a>)>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -46,7 +46,7 @@ impl<'a> Reader<'a> {
     /// The next field if it has this tag; else nothing is taken.
     pub fn next_if(&mut self, tag: u32) -> Result<Option<Field<'a>>, Malformed> {
         let before = *self;
-        match self.next()? {
+        match self.read()? {
             Some((found, field)) if found == tag => Ok(Some(field)),
             _ => {
                 *self = before;
@@ -98,7 +98,7 @@ pub fn key(key: u64) -> Result<(u32, u8), Malformed> {
 pub fn bytes_of(message: &[u8], tag: u32) -> Result<&[u8], Malformed> {
     let mut reader = Reader::new(message);
     let mut found = &[][..];
-    while let Some((at, field)) = reader.next()? {
+    while let Some((at, field)) = reader.read()? {
         if let (true, Field::Bytes(bytes)) = (at == tag, field) {
             found = bytes;
         }
