@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::feeding::{Ended, Feeding};
 use super::place;
 use super::review::{self, Places};
 use super::walks::Walks;
@@ -18,13 +19,11 @@ use crate::journal::Journal;
 use crate::model::action::Request;
 use crate::model::log::LogRequest;
 use crate::model::scope::Target;
-use crate::model::{Batch, Clean, Failure, FailureKind, Key};
+use crate::model::{Clean, Failure, FailureKind, Key};
 use crate::msg::{Msg, WalkMsg};
-use crate::sources::{self, Context, SOURCES, Session, Wants};
+use crate::sources::{self, Session, Wants};
 use crate::state::Settings;
 
-/// Batches that wait for the loop; sources that are faster wait in turn.
-const FEED_QUEUE: usize = 64;
 /// A kubeconfig that can't be used is looked at again: someone may be mending it.
 const RECONNECT: Duration = Duration::from_secs(10);
 /// Keys that were on their way when a plan came onto the screen were not meant for it.
@@ -240,22 +239,33 @@ impl Engine {
         let (wants, session) = (self.wants.subscribe(), self.session.clone());
         let gateway = self.gateway.clone();
         let work = async move {
+            let mut before: Option<Arc<Session>> = None;
             loop {
-                match sources::session::connect(&target).await {
-                    Ok(opened) => {
-                        let opened = Arc::new(opened);
-                        let scope = opened.scope.clone();
-                        session.send_replace(Some(opened.clone()));
-                        drop(messages.send(Msg::Connected { epoch, scope }).await);
-                        tokio::spawn(gateway.recover(opened.clone()));
-                        start_sources(epoch, opened, config, clock, messages, wants).await;
-                        return;
-                    }
+                let opening = match &before {
+                    Some(before) => before.again().await,
+                    None => sources::session::connect(&target).await,
+                };
+                let opened = match opening {
+                    Ok(opened) => Arc::new(opened),
                     Err(failure) => {
                         drop(messages.send(Msg::ConnectFailed { epoch, failure }).await);
                         tokio::time::sleep(RECONNECT).await;
+                        continue;
                     }
+                };
+                let scope = opened.scope.clone();
+                session.send_replace(Some(opened.clone()));
+                drop(messages.send(Msg::Connected { epoch, scope }).await);
+                if before.is_none() {
+                    tokio::spawn(gateway.clone().recover(opened.clone()));
                 }
+                let (config, clock) = (config.clone(), clock.clone());
+                let (messages, wants) = (messages.clone(), wants.clone());
+                let feeding = Feeding { epoch, session: opened.clone(), config, clock, messages, wants };
+                if feeding.run().await == Ended::Left {
+                    return;
+                }
+                before = Some(opened);
             }
         };
         tokio::spawn(async move {
@@ -328,41 +338,6 @@ impl Drop for Engine {
         self.scope.cancel();
         self.log.cancel();
     }
-}
-
-/// Runs every source until the future is dropped with its scope.
-async fn start_sources(
-    epoch: u32,
-    session: Arc<Session>,
-    config: Arc<Config>,
-    clock: Clock,
-    messages: mpsc::Sender<Msg>,
-    wants: watch::Receiver<Wants>,
-) {
-    let (out, mut batches) = mpsc::channel::<Batch>(FEED_QUEUE);
-    let stop = CancellationToken::new();
-    let ends = stop.clone().drop_guard();
-    for source in SOURCES {
-        let context = Context {
-            epoch,
-            session: session.clone(),
-            config: config.clone(),
-            out: out.clone(),
-            stop: stop.clone(),
-            wants: wants.clone(),
-            found: session.found.clone(),
-        };
-        tokio::spawn(source.run(context));
-    }
-    drop(out);
-    while let Some(mut batch) = batches.recv().await {
-        // Observed as it arrives, by the clock that ages are counted with.
-        batch.at = clock.now();
-        if messages.send(Msg::Batch(batch)).await.is_err() {
-            break;
-        }
-    }
-    drop(ends);
 }
 
 fn no_session(tried: &str) -> Failure {

@@ -3,6 +3,7 @@
 
 mod asking;
 mod engine;
+mod feeding;
 mod headless;
 pub mod place;
 mod review;
@@ -71,7 +72,9 @@ pub async fn run(mut state: State, clock: Clock, kept: Kept, first: Vec<Effect>)
             }
             () = pace.due() => Urgency::Now,
             _ = tick.tick() => {
-                apply(&mut state, Msg::Tick(clock.now()), &mut engine, &screen);
+                for msg in tick_of(&clock) {
+                    apply(&mut state, msg, &mut engine, &screen);
+                }
                 Urgency::Now
             }
             Some(msg) = messages.recv() => {
@@ -94,6 +97,12 @@ pub async fn run(mut state: State, clock: Clock, kept: Kept, first: Vec<Effect>)
     }
     screen.leave();
     Ok(())
+}
+
+/// A second has passed; before it is told, where the machine's clock was set, by how much.
+pub fn tick_of(clock: &Clock) -> impl Iterator<Item = Msg> + use<> {
+    let stepped = clock.follow().map(Msg::Stepped);
+    stepped.into_iter().chain([Msg::Tick(clock.now())])
 }
 
 pub(crate) fn window(state: &State) -> Duration {
@@ -144,7 +153,9 @@ fn on_signal(
             screen.enter();
             let (columns, rows) = signals::size();
             update(state, Msg::Resize { columns, rows });
-            update(state, Msg::Tick(clock.now()));
+            for msg in tick_of(clock) {
+                apply(state, msg, engine, screen);
+            }
             return apply(state, Msg::Resumed, engine, screen);
         }
     }

@@ -15,6 +15,7 @@ pub mod place;
 pub mod pods;
 pub mod probed;
 pub mod review;
+pub mod step;
 pub mod store;
 pub mod view;
 pub mod walk;

@@ -28,8 +28,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Paste(text) => paste(state, &text),
         Msg::Resize { columns, rows } => state.size = (columns, rows),
         Msg::Tick(now) => return tick(state, now),
+        Msg::Stepped(by) => state.step(by),
         Msg::Batch(batch) if batch.epoch == state.epoch => {
+            let before = state.known.clock_ahead.unwrap_or_default();
             let outdated = state.known.apply(batch);
+            clocks(state, before);
             state.observed.add(outdated);
             return place::return_to(state);
         }
@@ -91,6 +94,24 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         | Msg::Namespaces { .. } => {}
     }
     Vec::new()
+}
+
+/// Ages of objects are counted with two clocks, the cluster's and ours: where they differ, it is said.
+fn clocks(state: &mut State, before: jiff::SignedDuration) {
+    let ahead = state.known.clock_ahead.unwrap_or_default();
+    // A minute is what a slow answer may look like.
+    if (ahead - before).abs() < jiff::SignedDuration::from_mins(2) {
+        return;
+    }
+    let text = match ahead.is_zero() {
+        true => "the clocks of this machine and of Prometheus agree again".to_owned(),
+        false => format!(
+            "this machine's clock is {} {} Prometheus': ages of what the cluster dates are off by as much",
+            crate::ui::human::span(ahead.abs()),
+            if ahead.is_negative() { "behind" } else { "ahead of" }
+        ),
+    };
+    state.notice(Health::Warning, text);
 }
 
 /// Ages and freshness move with time; pods are judged anew every ten seconds, as their words allow.

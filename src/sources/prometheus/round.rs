@@ -12,7 +12,7 @@ use super::convention::{Detected, Measured};
 use super::promql::ROWS;
 use super::{SLOW, Watched};
 use crate::model::signal::{Breakdown, BreakdownId, BurnWindow, Outcome, Point, Signal, SignalId};
-use crate::model::{Change, Clean, Failure, FeedId, Observation};
+use crate::model::{Change, Clean, Failure, FailureKind, FeedId, Observation};
 use crate::sources::{Context, Wants};
 
 /// Charts are a few hundred columns wide at most.
@@ -71,6 +71,10 @@ pub enum Due {
     Charts,
 }
 
+/// A round that takes longer ends with values of its beginning, which is too long ago to be the present:
+/// as long as a feed may be silent.
+const SLOW_ROUND: Duration = Duration::from_secs(30);
+
 /// The grid of a chart: from and to are multiples of the step, so that points do not wander
 /// from round to round. Seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +130,7 @@ impl Watched {
         first: &mut bool,
     ) -> Result<(), Failure> {
         let now = self.client.time().await?;
+        let asked = Instant::now();
         let grid = Grid::new(now, wants.window, self.detected.interval_s);
         let slow =
             due == Due::Everything || due == Due::Quick && self.slow_at.is_none_or(|at| at.elapsed() >= SLOW);
@@ -134,19 +139,31 @@ impl Watched {
         }
         let reset = first.then_some(Change::Reset);
         *first = false;
-        let charts = self.charts(context, grid).await.into_iter().map(Change::Upsert);
+        let told = |found: Vec<Observation>| {
+            let present = now.saturating_add(i64::try_from(asked.elapsed().as_secs()).unwrap_or(0));
+            found.into_iter().map(move |observation| Change::Upsert(told_at(observation, present)))
+        };
+        let charts = told(self.charts(context, grid).await);
         context.send(FeedId::Signals, reset.into_iter().chain(charts).collect()).await;
         if due != Due::Charts {
-            let found = self.instants(context).await.into_iter().map(Change::Upsert).collect();
+            let found = told(self.instants(context).await).collect();
             context.send(FeedId::Signals, found).await;
         }
         if slow {
             self.slow_at = Some(Instant::now());
-            let found = self.slow(context).await.into_iter().map(Change::Upsert).collect();
+            let found = told(self.slow(context).await).collect();
             context.send(FeedId::Signals, found).await;
         }
-        context.send(FeedId::Signals, vec![Change::Ready]).await;
+        let took = asked.elapsed();
+        let over = if took > SLOW_ROUND { Change::Failed(self.is_slow(took)) } else { Change::Ready };
+        context.send(FeedId::Signals, vec![over]).await;
         Ok(())
+    }
+
+    fn is_slow(&self, took: Duration) -> Failure {
+        let happened = format!("it is slow: a round of questions took {} s", took.as_secs());
+        let next = "look at Prometheus' own load; a smaller window asks for less";
+        self.client.endpoint.failure(FailureKind::ServerError, "/api/v1/query", happened, next)
     }
 
     async fn charts(&mut self, context: &Context, grid: Grid) -> Vec<Observation> {
@@ -245,6 +262,14 @@ impl Watched {
     }
 }
 
+/// With the server's time at which it is told.
+fn told_at(mut observation: Observation, present: i64) -> Observation {
+    if let Observation::Signal(signal) = &mut observation {
+        signal.present = Some(present);
+    }
+    observation
+}
+
 /// What can be asked, and what is said of that for which there is no query.
 fn questions<const N: usize>(
     ids: [SignalId; N],
@@ -320,6 +345,7 @@ fn nothing(id: SignalId) -> Observation {
         outcome: Outcome::NoData,
         query: Clean::default(),
         warning: Some(Clean::new(&warning)),
+        present: None,
     }))
 }
 
@@ -344,7 +370,7 @@ fn observed(
         }
     };
     let warning = (!warnings.is_empty()).then(|| Clean::new(&warnings.join("; ")));
-    Observation::Signal(Box::new(Signal { id, outcome, query: Clean::new(&query), warning }))
+    Observation::Signal(Box::new(Signal { id, outcome, query: Clean::new(&query), warning, present: None }))
 }
 
 /// What is not answered is asked for again in the next round.
