@@ -244,9 +244,14 @@ impl Terminal {
     pub fn repaint(&mut self) {
         let before = self.received();
         self.send("\x0c");
+        self.until_whole(before);
+    }
+
+    /// Waits for a frame that is drawn whole after so many bytes.
+    pub fn until_whole(&mut self, received: usize) {
         self.until_seen("a whole frame", |seen| {
             let end = b"\x1b[?2026l";
-            let new = &seen.bytes[before..];
+            let new = &seen.bytes[received..];
             let cleared = new.windows(4).position(|w| w == b"\x1b[2J");
             cleared.is_some_and(|at| new[at..].windows(end.len()).any(|w| w == end))
         });
