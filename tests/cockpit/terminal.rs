@@ -247,6 +247,11 @@ impl Terminal {
         self.until_whole(before);
     }
 
+    /// Waits until more has come than so many bytes.
+    pub fn until_received(&self, received: usize) {
+        self.until_seen("a frame", |seen| seen.bytes.len() > received);
+    }
+
     /// Waits for a frame that is drawn whole after so many bytes.
     pub fn until_whole(&mut self, received: usize) {
         self.until_seen("a whole frame", |seen| {
