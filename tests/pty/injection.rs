@@ -133,7 +133,15 @@ fn limit_03_attacks_in_every_field_reach_no_terminal_in_any_view() {
         // Attacks did come, and are shown for what they are.
         let symbols = shown.chars().filter(|c| ('\u{2400}'..='\u{2421}').contains(c)).count();
         assert!(symbols > 20 && shown.contains("\\u{"), "{symbols} symbols of controls");
-        for view in ["CONTAINER", "shift-tab", "RPO", "objective", "Actions", "Review"] {
+        for view in [
+            "CONTAINER",
+            "keys that work here",
+            "RPO",
+            "actions",
+            "switch context",
+            "Scale deployment",
+            "morning review",
+        ] {
             assert!(shown.contains(view), "{view} was never shown:\n{shown}");
         }
         terminal.send("\x03\x03");
