@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::audit::Audit;
+use crate::input::Chord;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const AFTER: &str = "\
@@ -59,6 +60,10 @@ pub struct Global {
     /// Only ASCII characters
     #[arg(long, global = true)]
     pub ascii: bool,
+    /// The cockpit, a walk or a review in lines, with typed commands: for screen readers and
+    /// terminals that can do nothing
+    #[arg(long, global = true)]
+    pub plain: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,6 +106,9 @@ pub enum Command {
         /// Only this panel, zoomed
         #[arg(long, value_name = "NAME")]
         panel: Option<String>,
+        /// Keys that are pressed before, as keymaps write them, separated by blanks ("b enter")
+        #[arg(long, value_name = "KEYS", requires = "demo", value_parser = keys)]
+        keys: Option<Keys>,
         /// How long to wait for everything to answer
         #[arg(long, default_value = "20s", value_parser = duration)]
         timeout: Duration,
@@ -170,11 +178,8 @@ pub struct Walk {
     /// Begin anew, whatever was left unfinished
     #[arg(long)]
     pub new: bool,
-    /// In lines, with typed answers: for screen readers and terminals that can do nothing
-    #[arg(long)]
-    pub plain: bool,
     /// Only print the steps as they are understood
-    #[arg(long, conflicts_with_all = ["resume", "new", "plain"])]
+    #[arg(long, conflicts_with_all = ["resume", "new"])]
     pub list: bool,
     /// Of --list (text or json) and of --report (markdown or json)
     #[arg(long, value_enum, default_value = "text")]
@@ -256,6 +261,9 @@ pub struct Play {
     /// Simulated seconds per second
     #[arg(long, default_value_t = 1.0, value_name = "X", value_parser = speed)]
     pub speed: f64,
+    /// When it begins, instead of now (2026-11-21T03:12:09Z)
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<jiff::Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -313,6 +321,14 @@ fn note(text: &str) -> Result<(String, String), String> {
     }
     let ids: Vec<&str> = lines.iter().map(|l| l.id).collect();
     Err(format!("no line '{id}'; there are {}", ids.join(", ")))
+}
+
+/// Keys to press, one after the other.
+#[derive(Clone, Debug)]
+pub struct Keys(pub Vec<Chord>);
+
+fn keys(text: &str) -> Result<Keys, String> {
+    text.split_whitespace().map(str::parse).collect::<Result<_, _>>().map(Keys)
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -60,6 +60,7 @@ pub mod review_command;
 pub mod runbook;
 pub mod runbook_command;
 pub mod runtime;
+mod schema;
 pub mod setup;
 pub mod sim;
 pub mod sources;

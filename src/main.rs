@@ -13,16 +13,17 @@ use jiff::Timestamp;
 use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, ReviewArgs, Walk};
 use midwatch::config::{Config, init_text};
 use midwatch::effect::{Effect, Wanted};
+use midwatch::input::Chord;
 use midwatch::journal::{self, Journal};
 use midwatch::model::Health;
 use midwatch::panels::PANELS;
 use midwatch::review::store as review_store;
 use midwatch::runbook::walk;
-use midwatch::runtime::{self, Kept, Settled};
+use midwatch::runtime::{self, Headless, Kept, Settled, place};
 use midwatch::sim;
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
-use midwatch::{doctor, report, review_command, runbook_command, setup, ui};
+use midwatch::{doctor, plain, report, review_command, runbook_command, setup, ui};
 use stage::{Stage, prepare, simulate};
 
 /// Exit codes, as `--help` documents them.
@@ -105,12 +106,13 @@ async fn run(cli: Cli) -> Result<u8> {
             simulate(scenario.as_deref().unwrap_or("calm"), kubeconfig_out, pods, &play).await?;
             Ok(FINE)
         }
-        Some(Command::Snapshot { demo, size, format, panel, timeout, play }) => {
+        Some(Command::Snapshot { demo, size, format, panel, keys, timeout, play }) => {
             let stage = match demo {
                 Some(name) => Some(Stage::start(&name, &play, None).await?),
                 None => None,
             };
-            let what = Shot { size, format, panel, timeout };
+            let keys = keys.map(|keys| keys.0).unwrap_or_default();
+            let what = Shot { size, format, panel, keys, timeout };
             snapshot(&global, stage.as_ref(), what).await
         }
         Some(Command::Review(args)) => {
@@ -121,7 +123,7 @@ async fn run(cli: Cli) -> Result<u8> {
             review(&global, stage.as_ref(), &args).await
         }
         Some(Command::Doctor { demo }) => {
-            let play = Play { seed: 1, speed: 1.0 };
+            let play = Play { seed: 1, speed: 1.0, at: None };
             let stage = match demo {
                 Some(name) => Some(Stage::start(&name, &play, None).await?),
                 None => None,
@@ -169,7 +171,7 @@ fn kept(stage: Option<&Stage>, config: &Config) -> Kept {
         None => review_store::default_directory(),
     };
     let (journal, walks) = (journal(stage, config), walks_directory(stage));
-    Kept { journal, walks, reviews, reports: PathBuf::from(".") }
+    Kept { journal, walks, reviews, reports: PathBuf::from("."), session: None, lost: None }
 }
 
 /// Where walks are kept: what is practised on a simulated cluster goes with it.
@@ -216,21 +218,44 @@ async fn cockpit(
     stage: Option<&Stage>,
     first: impl FnOnce(&mut State) -> Vec<Effect>,
 ) -> Result<u8> {
+    if global.plain {
+        return in_lines(global, stage, first).await;
+    }
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         eprintln!("midwatch: no terminal, so this is a snapshot; midwatch snapshot --help has its options");
-        let what =
-            Shot { size: (120, 40), format: Format::Text, panel: None, timeout: Duration::from_secs(20) };
+        let what = Shot {
+            size: (120, 40),
+            format: Format::Text,
+            panel: None,
+            keys: Vec::new(),
+            timeout: Duration::from_secs(20),
+        };
         return snapshot(global, stage, what).await;
     }
     let (global, config, clock) = prepare(global, stage)?;
     let capabilities = capabilities::detect();
     let size = crossterm::terminal::size().unwrap_or((80, 24));
     let mut state = setup::state(&global, config, &capabilities, clock.now(), size);
-    let kept = kept(stage, &state.settings.config);
+    let mut kept = kept(stage, &state.settings.config);
     for text in left_behind(&kept.journal) {
         state.notice(Health::Warning, text);
     }
     let first = first(&mut state);
+    // A demo's cluster is gone with it.
+    if let Some(directory) = place::default_directory().filter(|_| stage.is_none()) {
+        match place::Session::begin(&directory) {
+            Ok(session) => kept.session = Some(session),
+            Err(error) => {
+                let why = format!("a lost link will lose where you are: {}: {error}", directory.display());
+                state.notice(Health::Warning, why);
+            }
+        }
+        let lost = place::Session::lost(&directory, state.now, |place| place.fits(&state.target));
+        if let Some((session, place)) = lost.filter(|_| first.is_empty()) {
+            kept.lost = Some(session);
+            midwatch::update::place::offer(&mut state, place);
+        }
+    }
     runtime::run(state, clock, kept, first).await.wrap_err("could not use the terminal")?;
     Ok(FINE)
 }
@@ -260,13 +285,12 @@ async fn walk_through(global: &Global, wanted: Walk) -> Result<u8> {
         (None, false) => Wanted::Latest,
     };
     let open = Opening { document, section: wanted.section, wanted: how };
-    if wanted.plain || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-        return walk_in_lines(global, stage.as_ref(), open).await;
+    let first =
+        |state: &mut State| midwatch::update::walk::open(state, open.document, open.section, open.wanted);
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        return in_lines(global, stage.as_ref(), first).await;
     }
-    cockpit(global, stage.as_ref(), |state| {
-        midwatch::update::walk::open(state, open.document, open.section, open.wanted)
-    })
-    .await
+    cockpit(global, stage.as_ref(), first).await
 }
 
 /// Which walk the cockpit begins with.
@@ -276,23 +300,23 @@ struct Opening {
     wanted: Wanted,
 }
 
-async fn walk_in_lines(global: &Global, stage: Option<&Stage>, open: Opening) -> Result<u8> {
+/// The cockpit as lines, which begins with what `first` asks for.
+async fn in_lines(
+    global: &Global,
+    stage: Option<&Stage>,
+    first: impl FnOnce(&mut State) -> Vec<Effect>,
+) -> Result<u8> {
     let (global, config, clock) = prepare(global, stage)?;
     let capabilities = capabilities::detect();
     let mut state = setup::state(&global, config, &capabilities, clock.now(), (80, 24));
     let kept = kept(stage, &state.settings.config);
-    let first = midwatch::update::walk::open(&mut state, open.document, open.section, open.wanted);
-    let (lines_in, lines) = tokio::sync::mpsc::channel(1);
-    // A blocked read can't be taken back: it ends with the process.
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lines().map_while(Result::ok) {
-            if lines_in.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    midwatch::plain::run(state, clock, kept, first, lines, std::io::stdout()).await?;
-    Ok(FINE)
+    for text in left_behind(&kept.journal) {
+        state.notice(Health::Warning, text);
+    }
+    let first = first(&mut state);
+    let input = plain::Input::standard();
+    let ended = plain::run(state, clock, kept, first, input, std::io::stdout()).await?;
+    Ok(if ended.refused { FAILED } else { FINE })
 }
 
 /// What a snapshot shows, and how.
@@ -300,6 +324,7 @@ struct Shot {
     size: (u16, u16),
     format: Format,
     panel: Option<String>,
+    keys: Vec<Chord>,
     timeout: Duration,
 }
 
@@ -318,8 +343,20 @@ async fn snapshot(global: &Global, stage: Option<&Stage>, what: Shot) -> Result<
         state.view.focus = panel;
         state.view.pages.push(Page::Panel(panel));
     }
-    let settled = runtime::settle(&mut state, &clock, what.timeout).await;
+    // Only on a stage is something kept: what keys ask for there is practice.
+    let kept = match stage {
+        Some(_) => kept(stage, &state.settings.config),
+        None => Kept::nowhere("a snapshot does nothing"),
+    };
+    let mut headless = Headless::connect(&state, &clock, kept);
+    let settled = headless.settle(&mut state, what.timeout).await;
     state.notices.clear();
+    for key in &what.keys {
+        if !headless.press(&mut state, *key, what.timeout).await {
+            eprintln!("midwatch: no answer to the key {key} within {} s", what.timeout.as_secs());
+            return Ok(FAILED);
+        }
+    }
     let document = render(&state, what.format)?;
     std::io::stdout().write_all(document.as_bytes()).wrap_err("could not write the snapshot")?;
     match &settled {
@@ -350,7 +387,7 @@ fn render(state: &State, format: Format) -> Result<String> {
     Ok(match format {
         Format::Text => report::frame::text(&frame.buffer),
         Format::Ansi => report::frame::ansi(&frame.buffer),
-        Format::Svg => report::frame::svg(&frame.buffer, state.settings.theme.name == "light"),
+        Format::Svg => report::frame::svg(&frame.buffer, state.settings.theme.is_light),
         Format::Json => report::json::render(state).wrap_err("could not write JSON")? + "\n",
     })
 }
@@ -365,7 +402,7 @@ fn list_scenarios() -> Result<u8> {
 
 async fn review(global: &Global, stage: Option<&Stage>, args: &ReviewArgs) -> Result<u8> {
     let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-    if terminal && args.format.is_none() && args.output.is_none() && !args.sign_off {
+    if (terminal || global.plain) && args.format.is_none() && args.output.is_none() && !args.sign_off {
         let (kind, since) = (args.kind(), args.since);
         return cockpit(global, stage, |state| midwatch::update::review::begin_with(state, kind, since))
             .await;

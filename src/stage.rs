@@ -23,7 +23,7 @@ pub struct Stage {
 impl Stage {
     pub async fn start(scenario: &str, play: &Play, pods: Option<usize>) -> Result<Self> {
         let scenario = Scenario::named(scenario)?;
-        let origin = jiff::Timestamp::now();
+        let origin = play.at.unwrap_or_else(jiff::Timestamp::now);
         let options = sim::Options { scenario, seed: play.seed, speed: play.speed, pods, origin };
         let sim = sim::start(options).await.wrap_err("could not start the simulated cluster")?;
         let directory =

@@ -96,6 +96,7 @@ commands! {
     SwitchNamespace Global "switch-namespace" "switch namespace";
     SwitchService Global "switch-service" "switch service";
     NextTheme Global "next-theme" "next theme";
+    Copy Global "copy" "copy a name, a row, an error, the screen; or write the screen to a file";
     Messages Global "messages" "messages so far";
     Review Global "review" "the morning review: what happened, what differs, what is not well";
     Redraw Global "redraw" "redraw the screen";

@@ -99,18 +99,24 @@ fn filtered(state: &State) -> Vec<&Alert> {
 }
 
 /// Alerts of one name, severity and state: twenty pods that crash are one line.
-struct Group<'a> {
-    first: &'a Alert,
+pub struct Group<'a> {
+    pub first: &'a Alert,
     subjects: Vec<&'a str>,
-    since: Timestamp,
+    pub since: Timestamp,
 }
 
 impl Group<'_> {
-    /// 'api' or '6x api' or '3x api, web'.
-    fn subject(&self) -> String {
+    /// What they are about, each once.
+    pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.subjects.clone();
         names.sort_unstable();
         names.dedup();
+        names
+    }
+
+    /// 'api' or '6x api' or '3x api, web'.
+    pub fn subject(&self) -> String {
+        let names = self.names();
         let count =
             if self.subjects.len() > 1 { format!("{}x ", self.subjects.len()) } else { String::new() };
         format!("{count}{}", names.join(", "))
@@ -122,7 +128,8 @@ pub fn lines(state: &State) -> usize {
     groups(state).len()
 }
 
-fn groups(state: &State) -> Vec<Group<'_>> {
+/// All alerts, alike ones together.
+pub fn groups(state: &State) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for alert in &state.derived.alerts {
         let alike = |g: &&mut Group<'_>| {
@@ -210,7 +217,8 @@ fn acknowledged(state: &State, alert: &Alert) -> Option<String> {
     Some(format!("ack {}, {} left", lease.holder, human::span(left)))
 }
 
-fn standing(state: &State, alert: &Alert) -> String {
+/// 'ack dana, 24 min left  runbook  the summary'.
+pub fn standing(state: &State, alert: &Alert) -> String {
     let state = match alert.state {
         AlertState::Suppressed if !alert.silenced_by.is_empty() => "silenced".to_owned(),
         AlertState::Suppressed => "inhibited".to_owned(),

@@ -2,7 +2,8 @@
 
 use std::io::{Result, Write};
 
-use crate::model::action::{Difference, Question, Verdict};
+use super::views;
+use crate::model::action::{Check, Difference, Preview, Question, Verdict};
 use crate::model::command::Risk;
 use crate::model::{Clean, Outcome};
 use crate::runbook::document::{Prose, StepKind};
@@ -152,57 +153,75 @@ pub fn dialog_signature(state: &State) -> (String, Option<u64>) {
     (format!("{} {stage}", dialog.id), waits.then_some(dialog.id))
 }
 
-pub fn dialog(dialog: &Dialog, out: &mut impl Write) -> Result<()> {
+pub fn dialog(state: &State, dialog: &Dialog, out: &mut impl Write) -> Result<()> {
     let title = format!("{} {}", dialog.request.action.title(), dialog.request.subject.words());
     match &dialog.stage {
         Stage::Planning => writeln!(out, "{title}: looking at what is there"),
         Stage::Confirming(_) => writeln!(out, "{title}: confirmed"),
         Stage::Failed(f) => writeln!(out, "{title}: not possible. {}: {}. {}", f.tried, f.happened, f.next),
         Stage::Asking { question, .. } => asked(question, out),
-        Stage::Shown(shown) => {
-            let p = &shown.preview;
-            writeln!(out)?;
-            writeln!(out, "PLAN: {title}")?;
-            if let Some(moved) = &dialog.moved {
-                writeln!(out, "it has changed since it was shown: {moved}")?;
-            }
-            let protected = if p.protected { ", protected" } else { "" };
-            writeln!(
-                out,
-                "on {} (context {}{protected}), namespace {}",
-                p.cluster, p.context, p.subject.namespace
-            )?;
-            for line in &p.change {
-                match line {
-                    Difference::Same(text) => writeln!(out, "    {text}")?,
-                    Difference::Removed(text) => writeln!(out, "  removes {text}")?,
-                    Difference::Added(text) => writeln!(out, "  adds {text}")?,
-                }
-            }
-            writeln!(out, "touches: {}", p.touches)?;
-            if !p.lasts.is_empty() {
-                writeln!(out, "lasts: {}", p.lasts)?;
-            }
-            writeln!(out, "undo: {}", p.undo)?;
-            for check in &p.checks {
-                let word = match check.verdict {
-                    Verdict::Ok => "ok",
-                    Verdict::Warning => "WARNING",
-                    Verdict::Blocks => "BLOCKS",
-                };
-                writeln!(out, "{word}: {}: {}", check.about, check.words)?;
-            }
-            let name = p.type_name.as_ref().map_or("yes", |name| name.as_str());
-            let reason = if p.reason_required { " REASON" } else { " [REASON]" };
-            writeln!(out, "type '{name}{reason}' within a minute to do it; an empty line leaves:")
+        Stage::Shown(shown) => plan(state, dialog, &shown.preview, &title, out),
+    }
+}
+
+/// All that the dialog shows, what blocks first.
+fn plan(state: &State, dialog: &Dialog, p: &Preview, title: &str, out: &mut impl Write) -> Result<()> {
+    writeln!(out)?;
+    writeln!(out, "PLAN: {title}")?;
+    if let Some(moved) = &dialog.moved {
+        writeln!(out, "nothing was done: {moved}. This is the plan as it would be now:")?;
+    }
+    let blocked = p.blocked();
+    blocked.into_iter().try_for_each(|c| check(c, out))?;
+    let protected = if p.protected { ", protected" } else { "" };
+    let (cluster, context, namespace, uid) = (&p.cluster, &p.context, &p.subject.namespace, &p.subject.uid);
+    writeln!(out, "on {cluster} (context {context}{protected}), namespace {namespace}")?;
+    if !uid.is_empty() {
+        writeln!(out, "uid {uid}")?;
+    }
+    for (name, before) in &p.before {
+        let after = p.after.get(name).map_or("", String::as_str);
+        writeln!(out, "changes {} from {} to {}", Clean::new(name), Clean::new(before), Clean::new(after))?;
+    }
+    for line in &p.change {
+        match line {
+            Difference::Same(text) => writeln!(out, "    {text}")?,
+            Difference::Removed(text) => writeln!(out, "  removes {text}")?,
+            Difference::Added(text) => writeln!(out, "  adds {text}")?,
         }
     }
+    writeln!(out, "touches: {}", p.touches)?;
+    if !p.lasts.is_empty() {
+        writeln!(out, "lasts: {}", p.lasts)?;
+    }
+    if let Some(serves) = state.serving(&p.subject) {
+        writeln!(out, "serves: {serves}")?;
+    }
+    writeln!(out, "undo: {}", p.undo)?;
+    p.checks.iter().filter(|c| Some(*c) != blocked).try_for_each(|c| check(c, out))?;
+    if blocked.is_some() {
+        return writeln!(out, "it can't be done; an empty line leaves:");
+    }
+    let name = p.type_name.as_ref().map_or("yes", |name| name.as_str());
+    let reason = if p.reason_required { " REASON" } else { " [REASON]" };
+    let act = if p.approval_missing { "to ask for approval" } else { "to do it" };
+    writeln!(out, "type '{name}{reason}' within a minute {act}; an empty line leaves:")
+}
+
+fn check(check: &Check, out: &mut impl Write) -> Result<()> {
+    let word = match check.verdict {
+        Verdict::Ok => "ok",
+        Verdict::Warning => "WARNING",
+        Verdict::Blocks => "BLOCKS",
+    };
+    writeln!(out, "{word}: {}: {}", check.about, check.words)
 }
 
 fn asked(question: &Question, out: &mut impl Write) -> Result<()> {
     match question {
         Question::Number { label, now, hint, problem, .. } => {
             let problem = problem.as_ref().map(|p| format!("{p}. ")).unwrap_or_default();
+            let hint = views::spoken(hint).replace("(tab takes it)", "('advised' takes it)");
             writeln!(out, "{problem}{label}, a number; now {now}. {hint} - leaves:")
         }
         Question::Text { label, now, hint, problem, .. } => {

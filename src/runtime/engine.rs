@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::place;
 use super::review::{self, Places};
 use super::walks::Walks;
 use crate::actions::gateway::{Gateway, Given};
@@ -39,12 +40,22 @@ pub struct Kept {
     pub reviews: Option<PathBuf>,
     /// Where reports are written that were asked for by a key.
     pub reports: PathBuf,
+    /// Where the place of this session is kept, and the session that is offered to be gone on with.
+    pub session: Option<place::Session>,
+    pub lost: Option<place::Session>,
 }
 
 impl Kept {
     /// Nothing is kept, and nothing can be done.
     pub fn nowhere(why: &str) -> Self {
-        Self { journal: Err(why.to_owned()), walks: None, reviews: None, reports: PathBuf::from(".") }
+        Self {
+            journal: Err(why.to_owned()),
+            walks: None,
+            reviews: None,
+            reports: PathBuf::from("."),
+            session: None,
+            lost: None,
+        }
     }
 }
 
@@ -61,6 +72,8 @@ pub struct Engine {
     walks: Arc<Walks>,
     places: Places,
     reports: PathBuf,
+    own: Option<place::Keeper>,
+    lost: Option<place::Session>,
 }
 
 impl Engine {
@@ -71,7 +84,7 @@ impl Engine {
         window: Duration,
         kept: Kept,
     ) -> Self {
-        let Kept { journal, walks, reviews, reports } = kept;
+        let Kept { journal, walks, reviews, reports, session: own, lost } = kept;
         let audit = journal.as_ref().map(|j| j.directory().to_owned()).map_err(Clone::clone);
         let places = Places { sign_offs: reviews, walks: walks.clone(), audit };
         let config = settings.config.clone();
@@ -91,6 +104,8 @@ impl Engine {
             walks: Arc::new(walks),
             places,
             reports,
+            own: own.map(place::Keeper::start),
+            lost,
             session,
             messages,
             config,
@@ -182,8 +197,18 @@ impl Engine {
                     drop(messages.blocking_send(Msg::Reported(written)));
                 });
             }
+            Effect::Keep(place) => {
+                if let Some(own) = &self.own {
+                    own.keep(place.map(|place| *place));
+                }
+            }
+            Effect::Settled => {
+                if let Some(lost) = self.lost.take() {
+                    lost.forget();
+                }
+            }
             // The loop's own.
-            Effect::Quit | Effect::Suspend | Effect::Repaint => {}
+            Effect::Quit | Effect::Suspend | Effect::Repaint | Effect::Copy(_) => {}
         }
     }
 

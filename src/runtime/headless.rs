@@ -8,10 +8,12 @@ use tokio::sync::mpsc;
 use super::{Engine, Kept, window};
 use crate::clock::Clock;
 use crate::effect::Effect;
+use crate::input::Chord;
 use crate::model::FeedId;
 use crate::msg::Msg;
 use crate::sources::SOURCES;
 use crate::state::{Connection, State};
+use crate::ui;
 use crate::update::update;
 
 /// How the waiting ended.
@@ -61,6 +63,30 @@ impl Headless {
         }
     }
 
+    /// Presses a key, and waits until what it asks for is there; false: time was up before.
+    pub async fn press(&mut self, state: &mut State, key: Chord, timeout: Duration) -> bool {
+        let effects = update(state, Msg::Key(key));
+        state.settle();
+        let mut drawn = None;
+        effects.into_iter().for_each(|effect| self.engine.perform(effect));
+        let deadline = tokio::time::Instant::now() + timeout;
+        while state.is_waiting() {
+            // What is drawn here is read at once; the dialog arms itself after its time.
+            let unread = ui::dialog::unread(state);
+            if unread.is_some() && unread != drawn {
+                drawn = unread;
+                let told = unread.map(|dialog| update(state, Msg::Drawn { dialog }));
+                told.into_iter().flatten().for_each(|effect| self.engine.perform(effect));
+            }
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            if left.is_zero() || !self.take_until(state, left, |_| true).await {
+                return false;
+            }
+            state.settle();
+        }
+        true
+    }
+
     /// Performs the effects, and takes messages until it is `done`; false: time was up before.
     pub async fn perform(
         &mut self,
@@ -100,7 +126,7 @@ impl Headless {
 }
 
 /// Feeds that have neither answered nor failed.
-fn waiting(state: &State) -> Vec<FeedId> {
+pub(crate) fn waiting(state: &State) -> Vec<FeedId> {
     SOURCES
         .iter()
         .flat_map(|source| source.feeds())

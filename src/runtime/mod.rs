@@ -4,8 +4,9 @@
 mod asking;
 mod engine;
 mod headless;
+pub mod place;
 mod review;
-mod signals;
+pub(crate) mod signals;
 mod walks;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::terminal::{reader, writer::Screen};
 use crate::ui;
 use crate::update::update;
 pub use engine::{Engine, Kept};
+pub(crate) use headless::waiting;
 pub use headless::{Headless, Settled, settle};
 
 /// At most four frames a second for data: over a slow link more would only queue.
@@ -108,6 +110,7 @@ fn apply(state: &mut State, msg: Msg, engine: &mut Engine, screen: &Screen) -> b
             Effect::Quit => return true,
             Effect::Repaint => screen.repaint(),
             Effect::Suspend => suspend(state, screen),
+            Effect::Copy(text) => screen.copy(&text),
             other => engine.perform(other),
         }
     }

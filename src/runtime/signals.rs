@@ -58,12 +58,21 @@ pub fn suspend(screen: &Screen) -> Result<(), &'static str> {
         return Err("not stopped: no shell is there to continue it");
     }
     screen.leave();
+    stop().inspect_err(|_| screen.enter())
+}
+
+/// Stops where a shell would continue it; there is nothing to give back.
+///
+/// # Errors
+/// It can't be stopped.
+pub fn stop() -> Result<(), &'static str> {
+    if !has_shell() {
+        return Ok(());
+    }
     // SIGTSTP is handled here, so the stop itself is SIGSTOP; of the whole group, as a shell waits for
     // all of a script that runs midwatch.
-    rustix::process::kill_current_process_group(rustix::process::Signal::STOP).map_err(|_| {
-        screen.enter();
-        "could not be stopped"
-    })
+    rustix::process::kill_current_process_group(rustix::process::Signal::STOP)
+        .map_err(|_| "could not be stopped")
 }
 
 /// Whether there is a shell with job control: the leader of our session stands outside our process

@@ -78,6 +78,8 @@ pub struct FeedStatus {
 /// Data older than this is stale: watches give a sign of life every 25 s, polls every 10 to 15 s.
 /// A half-open connection must be seen within 30 s.
 const STALE_AFTER: SignedDuration = SignedDuration::from_secs(30);
+/// What pods use is asked for each 15 to 60 s, by how many they are.
+const USAGE_STALE_AFTER: SignedDuration = SignedDuration::from_secs(90);
 /// Backup records behind a URL are read once a minute.
 const RECORDS_STALE_AFTER: SignedDuration = SignedDuration::from_secs(150);
 /// A failure is told once it has lasted this long: a dropped watch that is back at once is not news.
@@ -90,7 +92,11 @@ impl FeedStatus {
 
     /// `Ok`, or why the data can't be taken for the present state.
     pub fn health(&self, feed: FeedId, now: Timestamp) -> Health {
-        let limit = if feed == FeedId::BackupRecords { RECORDS_STALE_AFTER } else { STALE_AFTER };
+        let limit = match feed {
+            FeedId::BackupRecords => RECORDS_STALE_AFTER,
+            FeedId::Usage => USAGE_STALE_AFTER,
+            _ => STALE_AFTER,
+        };
         match (&self.failure, self.age(now)) {
             (Some(f), _) if f.kind == FailureKind::Denied => Health::Denied,
             (Some(f), _) if matches!(f.kind, FailureKind::Absent | FailureKind::NotConfigured) => {

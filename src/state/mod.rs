@@ -11,6 +11,7 @@ pub mod log;
 pub mod measures;
 mod offers;
 pub mod output;
+pub mod place;
 pub mod pods;
 pub mod probed;
 pub mod review;
@@ -102,6 +103,10 @@ pub struct State {
     pub size: (u16, u16),
     /// The runbook that is being walked.
     pub walk: Option<walk::Walking>,
+    /// Where the user was when it was last written down.
+    pub kept: Option<place::Place>,
+    /// What a session that was lost had selected and opened, while the feeds have not told of it.
+    pub returning: Option<place::Returning>,
 }
 
 impl State {
@@ -129,6 +134,8 @@ impl State {
             reviews: 0,
             size,
             walk: None,
+            kept: None,
+            returning: None,
         };
         state.settle();
         state
@@ -156,6 +163,27 @@ impl State {
         self.notices.push_back(Notice { at: self.now, health, text: text.into() });
     }
 
+    /// Whether something that the user has asked for is still to come.
+    pub fn is_waiting(&self) -> bool {
+        let overlay = match &self.view.overlay {
+            Some(Overlay::Choice(choice)) => choice.loaded.is_none(),
+            Some(Overlay::Dialog(dialog)) => match &dialog.stage {
+                actions::Stage::Planning | actions::Stage::Confirming(_) => true,
+                actions::Stage::Shown(shown) => !shown.armed,
+                actions::Stage::Asking { .. } | actions::Stage::Failed(_) => false,
+            },
+            _ => false,
+        };
+        let page = match self.view.pages.last() {
+            Some(Page::Pod(page)) => page.detail.is_none() || page.log.state == log::LogState::Loading,
+            Some(Page::Log(log)) => log.state == log::LogState::Loading,
+            Some(Page::Review) => self.review.as_ref().is_some_and(|held| held.review.is_none()),
+            Some(Page::Walk) => matches!(self.walk, Some(walk::Walking::Opening(_))),
+            _ => false,
+        };
+        overlay || page
+    }
+
     pub fn feed_health(&self, feed: FeedId) -> Health {
         match &self.connection {
             Connection::Failed(_) if self.known.status(feed).ready_at.is_none() => Health::Unknown,
@@ -168,7 +196,9 @@ impl State {
         match &self.view.overlay {
             Some(Overlay::Text(_)) => return vec![Layer::Text],
             Some(Overlay::Choice(_)) => return vec![Layer::Choice],
-            Some(Overlay::Dialog(_) | Overlay::ReviewNote(_) | Overlay::SignOff) => return Vec::new(),
+            Some(Overlay::Dialog(_) | Overlay::ReviewNote(_) | Overlay::SignOff | Overlay::ComeBack(_)) => {
+                return Vec::new();
+            }
             Some(Overlay::Help { .. } | Overlay::Quit | Overlay::Stop { .. }) | None => {}
         }
         let mut layers = match self.view.pages.last() {

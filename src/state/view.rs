@@ -8,6 +8,7 @@ use tui_textarea::TextArea;
 use super::State;
 use super::actions::Dialog;
 use super::log::LogPage;
+use super::place::Place;
 use super::review::ReviewNote;
 use crate::input::{Chord, Command};
 use crate::model::action::{ActionId, Request, Subject};
@@ -102,6 +103,8 @@ pub enum Overlay {
     ReviewNote(Box<ReviewNote>),
     /// Signing a review is asked once.
     SignOff,
+    /// Whether to go on where a session was lost.
+    ComeBack(Box<Place>),
 }
 
 /// A list to choose from, narrowed by typing.
@@ -131,6 +134,16 @@ pub enum ChoiceKind {
     Undo,
     /// Which runbook to walk.
     Runbook,
+    /// What to copy, or to write to a file.
+    Copy,
+}
+
+/// What a picture of the screen is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameFormat {
+    Text,
+    Ansi,
+    Svg,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,6 +169,13 @@ pub enum ChoiceTarget {
     Walk(String),
     /// With its answers: an undo.
     Request(Box<Request>),
+    /// Into the terminal's clipboard.
+    Copy {
+        what: String,
+        text: String,
+    },
+    CopyFrame,
+    WriteFrame(FrameFormat),
 }
 
 /// A line of text that is being typed.

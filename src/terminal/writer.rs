@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_millis(400);
 struct Slot {
     frame: Option<Frame>,
     repaint: bool,
+    /// An OSC 52 sequence that waits for its turn.
+    clipboard: Option<String>,
     leave: bool,
     enter: bool,
     /// The terminal has been given back.
@@ -76,6 +78,14 @@ impl Screen {
         self.change(|slot| slot.repaint = true);
     }
 
+    /// Sends `text` to the clipboard of the terminal (OSC 52), after the frame that is being written.
+    /// There is no answer to it.
+    pub fn copy(&self, text: &str) {
+        use base64::Engine as _;
+        let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+        self.change(|slot| slot.clipboard = Some(format!("\x1b]52;c;{encoded}\x07")));
+    }
+
     /// Gives the terminal back. On a stalled link only its modes can be restored.
     pub fn leave(&self) {
         self.change(|slot| slot.leave = true);
@@ -112,7 +122,7 @@ fn write_frames(
     let mut told = None;
     loop {
         let mut now = lock(slot);
-        while now.frame.is_none() && !now.leave && !now.enter {
+        while now.frame.is_none() && now.clipboard.is_none() && !now.leave && !now.enter {
             now = changed.wait(now).unwrap_or_else(|e| e.into_inner());
         }
         if std::mem::take(&mut now.leave) {
@@ -126,6 +136,7 @@ fn write_frames(
         let enter = std::mem::take(&mut now.enter);
         let repaint = std::mem::take(&mut now.repaint);
         let frame = now.frame.take();
+        let clipboard = now.clipboard.take();
         let left = now.left;
         drop(now);
         if enter {
@@ -133,6 +144,9 @@ fn write_frames(
         }
         if enter || repaint {
             encoder.forget();
+        }
+        if let Some(sequence) = clipboard.filter(|_| !left) {
+            out.write_all(sequence.as_bytes())?;
         }
         if let Some(frame) = frame.filter(|_| !left) {
             let dialog = frame.dialog;

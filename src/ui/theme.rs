@@ -79,6 +79,8 @@ pub enum Depth {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Theme {
     pub name: String,
+    /// Made for a light background: its text is dark.
+    pub is_light: bool,
     styles: BTreeMap<Role, Style>,
 }
 
@@ -102,7 +104,11 @@ impl Theme {
         }
         match ROLES.iter().find(|(_, role)| !styles.contains_key(role)) {
             Some((missing, _)) => Err(format!("{file}: the role '{missing}' is missing")),
-            None => Ok(Self { name: name.to_owned(), styles }),
+            None => {
+                let dark = |c: &Color| matches!(c, Color::Rgb(r, g, b) if u16::from(*r) + u16::from(*g) + u16::from(*b) < 384);
+                let text = styles.get(&Role::Text).and_then(|style| style.fg);
+                Ok(Self { name: name.to_owned(), is_light: text.as_ref().is_some_and(dark), styles })
+            }
         }
     }
 

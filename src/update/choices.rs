@@ -3,7 +3,7 @@
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-use super::{commands, enter};
+use super::{commands, enter, share};
 use crate::effect::{Effect, Wanted};
 use crate::input::command::COMMANDS;
 use crate::input::{Command, Layer};
@@ -35,6 +35,7 @@ pub fn open(state: &mut State, kind: ChoiceKind) {
         ChoiceKind::Actions => Some(actions(state)),
         ChoiceKind::Undo => Some(undoable(state)),
         ChoiceKind::Runbook => Some(runbook_entries(state)),
+        ChoiceKind::Copy => Some(share::entries(state)),
         ChoiceKind::Context | ChoiceKind::Namespace => None,
     };
     if let Some(entries) = known {
@@ -326,8 +327,13 @@ pub fn accept(state: &mut State, choice: &Choice) -> Vec<Effect> {
     let Some(entry) = choice.matches.get(choice.selected).and_then(|i| choice.entries.get(*i)) else {
         return Vec::new();
     };
+    take(state, entry.target.clone())
+}
+
+/// Goes where `chosen` leads.
+pub fn take(state: &mut State, chosen: ChoiceTarget) -> Vec<Effect> {
     let mut target = state.target.clone();
-    match entry.target.clone() {
+    match chosen {
         ChoiceTarget::Command(command) => commands::run(state, command),
         ChoiceTarget::Panel(panel) => {
             let effects = commands::focus(state, panel);
@@ -338,6 +344,9 @@ pub fn accept(state: &mut State, choice: &Choice) -> Vec<Effect> {
         ChoiceTarget::Act(action, subject) => super::dialog::open(state, action, subject),
         ChoiceTarget::Walk(name) => super::walk::open(state, name, None, Wanted::Latest),
         ChoiceTarget::Request(request) => super::dialog::request(state, *request),
+        ChoiceTarget::Copy { what, text } => share::copy(state, &what, text),
+        ChoiceTarget::CopyFrame => share::copy_frame(state),
+        ChoiceTarget::WriteFrame(format) => share::write_frame(state, format),
         ChoiceTarget::Workload(key) => {
             let filter = format!("owner={} ns={}", key.name, key.namespace);
             let effects = commands::focus(state, PODS);

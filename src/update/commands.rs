@@ -81,6 +81,7 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         | C::ReviewNext
         | C::ReviewPrevious
         | C::ReviewKind => return review::run(state, command),
+        C::Copy => return ask(state, ChoiceKind::Copy),
         C::Messages => state.view.pages.push(Page::Messages { scroll: 0 }),
         C::Redraw => return vec![Effect::Repaint],
         C::Suspend => return vec![Effect::Suspend],

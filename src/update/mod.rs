@@ -5,7 +5,10 @@ mod commands;
 mod dialog;
 mod logs;
 mod output;
+pub mod place;
 pub mod review;
+mod share;
+pub mod typed;
 pub mod walk;
 
 use crate::effect::Effect;
@@ -29,6 +32,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             let dirty = state.known.apply(batch);
             state.dirty.pods |= dirty.pods;
             state.dirty.rest |= dirty.rest;
+            return place::return_to(state);
         }
         Msg::Connected { epoch, scope } if epoch == state.epoch => {
             state.scope = scope;
@@ -99,11 +103,15 @@ fn tick(state: &mut State, now: jiff::Timestamp) -> Vec<Effect> {
     let mut effects = dialog::tick(state);
     effects.extend(walk::tick(state));
     review::stand(state);
+    effects.extend(place::keep(state));
     effects
 }
 
 fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
+    // Whoever moves wants to be somewhere else.
+    state.returning = None;
     match &state.view.overlay {
+        Some(Overlay::ComeBack(_)) => return place::answer(state, chord),
         Some(Overlay::Quit) => return quit_answer(state, chord),
         Some(Overlay::Stop { .. }) => return output::stop_answer(state, chord),
         Some(Overlay::Dialog(_)) => return dialog::key(state, chord),
@@ -153,7 +161,11 @@ fn quit_answer(state: &mut State, chord: Chord) -> Vec<Effect> {
         state.settings.keymap.lookup(&[crate::input::Layer::Global], &[chord]),
         Lookup::Run(crate::input::Command::Quit)
     );
-    if again || chord == Chord::plain(Code::Enter) { vec![Effect::Quit] } else { Vec::new() }
+    if again || chord == Chord::plain(Code::Enter) {
+        vec![Effect::Keep(None), Effect::Quit]
+    } else {
+        Vec::new()
+    }
 }
 
 /// A key that is no command: text, where a field is open.
@@ -307,6 +319,7 @@ fn ask(state: &mut State, kind: ChoiceKind) -> Vec<Effect> {
         | ChoiceKind::Subject(_)
         | ChoiceKind::Actions
         | ChoiceKind::Runbook
+        | ChoiceKind::Copy
         | ChoiceKind::Undo => Vec::new(),
     }
 }

@@ -142,7 +142,7 @@ pub fn signed(state: &mut State, id: u64, kept: Result<(SignOff, String), Clean>
 
 pub fn reported(state: &mut State, written: Result<Vec<String>, Clean>) {
     match written {
-        Ok(paths) => state.notice(Health::Ok, format!("report written: {}", paths.join(", "))),
+        Ok(paths) => state.notice(Health::Ok, format!("written: {}", paths.join(", "))),
         Err(why) => state.notice(Health::Critical, why.to_string()),
     }
 }

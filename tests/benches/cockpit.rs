@@ -18,9 +18,11 @@ use midwatch::model::{Batch, Change, FeedId, Observation};
 use midwatch::msg::Msg;
 use midwatch::panels::PODS;
 use midwatch::sim::{self, Scenario};
+use midwatch::sources::kubernetes::api::{self, Encoding, Want};
 use midwatch::sources::kubernetes::kind::{Convert, Kind};
+use midwatch::sources::kubernetes::list::{self, Part, Parts};
 use midwatch::sources::kubernetes::pods::{PodWire, Pods};
-use midwatch::sources::kubernetes::{api, list};
+use midwatch::sources::kubernetes::raw::Raw;
 use midwatch::sources::session;
 use midwatch::state::{Page, State};
 use midwatch::terminal::capabilities::Capabilities;
@@ -31,10 +33,11 @@ use midwatch::{runtime, setup, ui, update};
 const PODS_KNOWN: usize = 10_000;
 const SIZE: (u16, u16) = (200, 60);
 
-/// The cockpit with everything known, and the pages of its pods as the API server sent them.
+/// The cockpit with everything known, and its pods as the API server sent them, in each encoding.
 struct Stage {
     state: State,
-    pages: Vec<Vec<u8>>,
+    json: Vec<Vec<u8>>,
+    protobuf: Vec<Vec<u8>>,
 }
 
 async fn stage() -> Stage {
@@ -62,29 +65,51 @@ async fn stage() -> Stage {
     let settled = runtime::settle(&mut state, &clock, Duration::from_secs(120)).await;
     println!("{} pods known, {settled:?}", state.known.pods.len());
     let session = session::connect(&state.target).await.unwrap();
-    let mut pages = Vec::new();
-    let mut go_on = String::new();
+    let json = pages(&session, Encoding::Json).await;
+    let protobuf = pages(&session, Encoding::Protobuf).await;
+    Stage { state, json, protobuf }
+}
+
+async fn pages(session: &session::Session, encoding: Encoding) -> Vec<Vec<u8>> {
+    let (mut pages, mut go_on) = (Vec::new(), String::new());
     loop {
         let uri = list::page_uri("/api/v1/pods", Some(list::PAGE), &go_on);
-        let response = api::get(&session.client, &uri, false, api::PATIENCE).await.unwrap();
+        let want = Want { encoding, stream: false };
+        let response = api::get(&session.client, &uri, want, api::PATIENCE).await.unwrap();
+        assert_eq!(Encoding::of(&response), encoding);
         let body = api::bytes(response.into_body(), api::MAX_BODY, api::PATIENCE).await.unwrap();
-        go_on = serde_json::from_slice::<list::Page<'_>>(&body).unwrap().metadata.go_on;
+        go_on = taken(&body, encoding, |_| ());
         pages.push(body);
         if go_on.is_empty() {
             break;
         }
     }
     let bytes: usize = pages.iter().map(Vec::len).sum();
-    println!("{} pages, {:.1} MiB", pages.len(), bytes as f64 / 1048576.0);
-    Stage { state, pages }
+    println!("{encoding:?}: {} pages, {:.1} MiB", pages.len(), bytes as f64 / 1048576.0);
+    pages
+}
+
+/// Gives out a page's items, and says where the list goes on.
+fn taken(page: &[u8], encoding: Encoding, mut item: impl FnMut(&[u8])) -> String {
+    let (mut parts, mut go_on) = (Parts::new(encoding), String::new());
+    parts.push(page).unwrap();
+    while let Some(part) = parts.take().unwrap() {
+        match part {
+            Part::Metadata(raw) => go_on = list::metadata(raw, encoding).unwrap().go_on,
+            Part::Item(raw) => item(raw),
+        }
+    }
+    go_on
 }
 
 /// What the feed makes of a page.
-fn observed(page: &[u8], convert: &mut Convert) -> Vec<Change> {
-    let page: list::Page<'_> = serde_json::from_slice(page).unwrap();
-    let items = page.items.unwrap_or_default();
-    let wire = items.iter().map(|raw| serde_json::from_str::<PodWire>(raw.get()).unwrap());
-    wire.filter_map(|pod| Pods::convert(pod, convert)).map(Change::Upsert).collect()
+fn observed(page: &[u8], encoding: Encoding, convert: &mut Convert) -> Vec<Change> {
+    let mut changes = Vec::new();
+    taken(page, encoding, |raw| {
+        let pod: PodWire = Raw::item(encoding, raw).read(Pods::MESSAGE).unwrap();
+        changes.extend(Pods::convert(pod, convert).map(Change::Upsert));
+    });
+    changes
 }
 
 fn feed(state: &mut State, changes: Vec<Change>) {
@@ -138,21 +163,23 @@ fn changes(c: &mut Criterion, stage: &Stage) {
         );
     });
     let empty = State::new(stage.state.settings.clone(), stage.state.target.clone(), stage.state.now, SIZE);
-    c.bench_function("10,000 pods from list pages", |b| {
-        b.iter_batched_ref(
-            || empty.clone(),
-            |state| {
-                let mut convert = Convert::new(&state.settings.config.clone());
-                feed(state, vec![Change::Reset]);
-                for page in &stage.pages {
-                    feed(state, observed(page, &mut convert));
-                }
-                feed(state, vec![Change::Ready]);
-                state.settle();
-            },
-            BatchSize::LargeInput,
-        );
-    });
+    for (encoding, pages) in [(Encoding::Json, &stage.json), (Encoding::Protobuf, &stage.protobuf)] {
+        c.bench_function(&format!("10,000 pods from pages of {encoding:?}"), |b| {
+            b.iter_batched_ref(
+                || empty.clone(),
+                |state| {
+                    let mut convert = Convert::new(&state.settings.config.clone());
+                    feed(state, vec![Change::Reset]);
+                    for page in pages {
+                        feed(state, observed(page, encoding, &mut convert));
+                    }
+                    feed(state, vec![Change::Ready]);
+                    state.settle();
+                },
+                BatchSize::LargeInput,
+            );
+        });
+    }
     let mut state = zoomed(&stage.state);
     let mut filters = ["api", "!api restarts>0", "status=crash", ""].iter().cycle();
     c.bench_function("10,000 rows filtered", |b| {

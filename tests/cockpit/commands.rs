@@ -27,7 +27,7 @@ fn run_in(home: tempfile::TempDir, args: &[&str]) -> Run {
     Run { output: child.wait_with_output().unwrap(), home }
 }
 
-fn command(program: &str, home: &Path) -> Command {
+pub fn command(program: &str, home: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()

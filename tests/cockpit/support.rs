@@ -86,6 +86,8 @@ impl Cockpit {
             walks: Some(directory.path().join("walks")),
             reviews: Some(directory.path().join("reviews")),
             reports: directory.path().to_owned(),
+            session: None,
+            lost: None,
         };
         let mut engine = Engine::new(out, &state.settings, clock.clone(), window, kept);
         engine

@@ -51,7 +51,7 @@ pub struct Terminal {
     /// The modes before anything ran, in words that can be compared.
     before: String,
     pid: Option<Pid>,
-    home: tempfile::TempDir,
+    home: Arc<tempfile::TempDir>,
 }
 
 fn lock(seen: &Shared) -> MutexGuard<'_, Seen> {
@@ -80,6 +80,8 @@ pub struct Start<'a> {
     pub kubeconfig: Option<&'a str>,
     /// The shell's script, which runs its arguments.
     pub shell: Option<&'a str>,
+    /// That of another, to come back to.
+    pub home: Option<Arc<tempfile::TempDir>>,
     /// Files of the home directory.
     pub files: &'a [(&'a str, &'a [u8])],
 }
@@ -95,12 +97,25 @@ impl Terminal {
         Self::start(Start { kubeconfig: Some(kubeconfig), ..Start::default() })
     }
 
+    /// The same once more: in a new terminal, in the same home.
+    pub fn again(&self) -> Self {
+        let args = ["--kubeconfig", "kubeconfig"];
+        Self::start(Start { args: &args, home: Some(self.home.clone()), ..Start::default() })
+    }
+
+    /// A line of the screen.
+    pub fn row(&self, row: u16) -> String {
+        let seen = lock(&self.seen);
+        let screen = seen.parser.screen();
+        screen.contents_between(row, 0, row, screen.size().1.get())
+    }
+
     pub fn run(program: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
         Self::start(Start { program: Some(program), args, env, ..Start::default() })
     }
 
     pub fn start(start: Start<'_>) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = start.home.unwrap_or_else(|| Arc::new(tempfile::tempdir().unwrap()));
         for (name, content) in start.files {
             let path = home.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();

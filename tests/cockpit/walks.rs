@@ -1,8 +1,9 @@
 //! Walks through runbooks: on the screen, in lines, killed at every event and gone on with.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -266,13 +267,14 @@ async fn a_walk_acts_only_where_it_was_begun() {
 /// `midwatch walk --plain` as a process of its own.
 struct Lines {
     child: Child,
-    stdin: ChildStdin,
+    keys: File,
     lines: Receiver<String>,
     said: Vec<String>,
 }
 
 impl Lines {
     fn start(sim: &Simulation, directory: &Path, more: &[&str]) -> Self {
+        let (keys, stdin) = crate::plain::keyboard();
         let mut command = Command::new(program());
         command
             .env_clear()
@@ -283,14 +285,14 @@ impl Lines {
             .current_dir(directory)
             .args(["walk", "restart.md", "--plain", "--kubeconfig", &sim.kubeconfig()])
             .args(more)
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
         let mut child = {
             let _alone = crate::terminal::spawning();
             command.spawn().unwrap()
         };
-        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let stdout = child.stdout.take().unwrap();
         let (out, lines) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -299,7 +301,7 @@ impl Lines {
                 }
             }
         });
-        Self { child, stdin, lines, said: Vec::new() }
+        Self { child, keys, lines, said: Vec::new() }
     }
 
     fn next(&mut self) -> Option<String> {
@@ -310,7 +312,7 @@ impl Lines {
 
     fn type_line(&mut self, text: &str) {
         // Whoever was killed reads no more.
-        drop(writeln!(self.stdin, "{text}"));
+        drop(writeln!(self.keys, "{text}"));
     }
 
     fn kill(mut self) -> Vec<String> {
@@ -355,6 +357,8 @@ fn drive(mut walk: Lines, kill: Kill) -> (Vec<String>, bool) {
         let Some(line) = walk.next() else { panic!("it has ended: {:#?}", walk.said) };
         match line.as_str() {
             "every step is settled: 'report' finishes the walk" => {
+                // Once more where something is still under way.
+                walk.type_line("quit");
                 walk.type_line("quit");
                 walk.child.wait().unwrap();
                 walk.said.extend(walk.lines.iter());

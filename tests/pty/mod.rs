@@ -10,6 +10,7 @@ mod leaving;
 mod link;
 mod process;
 mod relay;
+mod sessions;
 mod tmux;
 mod truth;
 

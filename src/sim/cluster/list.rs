@@ -5,12 +5,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use super::kinds::Kind;
 use super::object::Object;
 use super::request::{Request, Target};
 use super::select::Selector;
 use super::status::ApiError;
 use super::store::{Page, Store};
-use super::{reply, table, watch};
+use super::{reply, schema, table, watch};
 
 /// Where a `continue` token leads: the version of the first page (0: whatever is there
 /// then), and the last object seen.
@@ -72,6 +73,14 @@ pub fn list(store: &Store, request: &Request, target: &Target, now_ms: i64) -> R
         let table = table::table(kind, &page.objects, metadata, now_ms, request.param("includeObject"));
         return Ok(reply::value(200, &table));
     }
+    // Autoscalers may still have to be made those of an older version.
+    let as_stored = kind != Kind::HorizontalPodAutoscaler;
+    if as_stored
+        && reply::prefers_protobuf(request.header("accept"))
+        && let Some(encoded) = schema::encode::list(kind.info(), &metadata, &page.objects)
+    {
+        return Ok(reply::with_type(200, schema::encode::MEDIA, encoded.into()));
+    }
     Ok(reply::json(200, document(target, &metadata, &page.objects)))
 }
 
@@ -96,6 +105,10 @@ fn page(store: &Store, request: &Request, target: &Target, selector: &Selector) 
         return page.map_err(|gone| from.expired(gone));
     }
     let version = watch::version(request.param("resourceVersion"))?;
+    // Any version will do: the watch cache answers, and knows no limit. Events have none
+    // (`--watch-cache-sizes` defaults to 0 for them).
+    let cached = request.param("resourceVersion") == "0" && kind != Kind::Event;
+    let limit = if cached { usize::MAX } else { limit };
     let newest = store.version();
     if version > newest {
         return Err(ApiError::too_large_version(version, newest));

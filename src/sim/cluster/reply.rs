@@ -72,13 +72,16 @@ pub async fn edited(response: Response, edit: impl FnOnce(&mut Value)) -> Respon
     }
 }
 
+/// Whether protobuf is what the client wants most.
+pub fn prefers_protobuf(accept: &str) -> bool {
+    accept.split(',').next().is_some_and(|first| first.trim().starts_with(schema::encode::MEDIA))
+}
+
 /// The same answer as protobuf, where the client prefers that and the type has it.
 pub async fn negotiated(accept: &str, response: Response) -> Response {
-    let prefers =
-        accept.split(',').next().is_some_and(|first| first.trim().starts_with(schema::encode::MEDIA));
     let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == "application/json");
     // What is sent piece by piece (a watch, a log) sees to itself.
-    if !prefers || !is_json || response.body().size_hint().exact().is_none() {
+    if !prefers_protobuf(accept) || !is_json || response.body().size_hint().exact().is_none() {
         return response;
     }
     let (mut parts, body) = response.into_parts();

@@ -18,6 +18,7 @@ impl Kind for Acknowledgements {
     const FEED: FeedId = FeedId::Acknowledgements;
     const RESOURCE: Resource =
         Resource { group: "coordination.k8s.io", version: "v1", plural: "leases", reach: Reach::Scope };
+    const MESSAGE: &'static str = "api.coordination.v1.Lease";
     const SELECTOR: &'static str = "midwatch.dev%2Fkind%3Dacknowledgement";
 
     fn convert(wire: LeaseWire, with: &mut Convert) -> Option<Observation> {

@@ -11,13 +11,14 @@ use jiff::Timestamp;
 use kube::client::{Body, Client};
 use serde::de::DeserializeOwned;
 
+use super::protobuf;
 use super::trouble::{Refusal, Trouble};
 
 /// How long silence is borne: for the head of an answer, and between two pieces of its body.
 /// 30 s is what the kubelet and client-go allow as well.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A page of 500 pods is 3 to 10 MB; what is larger than this is no answer of an API server.
+/// Objects are read whole, lists an item at a time; what is larger than this is no object.
 pub const MAX_BODY: usize = 64 << 20;
 
 /// An error's Status is a few hundred bytes.
@@ -26,17 +27,51 @@ const MAX_ERROR: usize = 64 << 10;
 /// Longest pause that a server may ask for with Retry-After.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    Json,
+    Protobuf,
+}
+
+impl Encoding {
+    /// As the answer says: a server may answer JSON where protobuf was preferred.
+    pub fn of(response: &Response<Body>) -> Self {
+        match header_text(response, header::CONTENT_TYPE) {
+            Some(text) if text.starts_with(protobuf::MEDIA) => Self::Protobuf,
+            _ => Self::Json,
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// The encoding that is preferred; JSON is always taken.
+    pub encoding: Encoding,
+    /// What has no end is asked for without compression: kube's decoder holds back what a gzipped
+    /// watch has sent. All else is compressed, by kube's own header.
+    pub stream: bool,
+}
+
+impl Want {
+    pub const JSON: Self = Self { encoding: Encoding::Json, stream: false };
+    pub const STREAM: Self = Self { encoding: Encoding::Json, stream: true };
+}
+
 /// Asks, and gives the answer's head with its body still to come; an error status is [`Trouble`].
-///
-/// `stream` asks for no compression: kube's decoder holds back what a gzipped watch has sent.
 pub async fn get(
     client: &Client,
     uri: &str,
-    stream: bool,
+    want: Want,
     patience: Duration,
 ) -> Result<Response<Body>, Trouble> {
-    let mut request = Request::get(uri).header(header::ACCEPT, "application/json");
-    if stream {
+    let accept = match want.encoding {
+        Encoding::Json => "application/json",
+        Encoding::Protobuf => protobuf::ACCEPT,
+    };
+    let mut request = Request::get(uri).header(header::ACCEPT, accept);
+    if want.stream {
         request = request.header(header::ACCEPT_ENCODING, "identity");
     }
     let request = request.body(Body::empty()).map_err(|error| Trouble::Garbled(error.to_string()))?;
@@ -68,7 +103,7 @@ pub async fn answer(
 
 /// Asks and parses.
 pub async fn json<T: DeserializeOwned>(client: &Client, uri: &str) -> Result<T, Trouble> {
-    let response = get(client, uri, false, PATIENCE).await?;
+    let response = get(client, uri, Want::JSON, PATIENCE).await?;
     let body = bytes(response.into_body(), MAX_BODY, PATIENCE).await?;
     parse(&body)
 }

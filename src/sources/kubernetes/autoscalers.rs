@@ -19,6 +19,7 @@ impl Kind for Autoscalers {
         plural: "horizontalpodautoscalers",
         reach: Reach::Scope,
     };
+    const MESSAGE: &'static str = "api.autoscaling.v2.HorizontalPodAutoscaler";
 
     fn convert(wire: AutoscalerWire, with: &mut Convert) -> Option<Observation> {
         let AutoscalerWire { metadata, spec, status } = wire;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::api;
 use super::kind::{Kind, Reach};
-use super::list::{Page, page_uri};
+use super::list::{page, page_uri};
 use super::trouble::{Ask, Trouble};
 use crate::model::{Failure, FailureKind, Health};
 use crate::sources::{Context, Finding};
@@ -48,14 +48,12 @@ pub async fn kind<K: Kind>(context: &Context) -> Finding {
 
 /// How many there are, in words, from a page of one.
 async fn count(client: &Client, path: &str) -> Result<String, Trouble> {
-    let response = api::get(client, &page_uri(path, Some(1), ""), false, api::PATIENCE).await?;
-    let body = api::bytes(response.into_body(), api::MAX_BODY, api::PATIENCE).await?;
-    let page: Page<'_> = api::parse(&body)?;
-    let first = page.items.map_or(0, |items| items.len() as u64);
-    Ok(match page.metadata.remaining_item_count {
+    let mut first = 0_u64;
+    let page = page(client, &page_uri(path, Some(1), ""), |_| first += 1).await?;
+    Ok(match page.remaining_item_count {
         Some(rest) => first.saturating_add(rest).to_string(),
         // Servers may leave the rest uncounted.
-        None if !page.metadata.go_on.is_empty() => format!("{first} and more"),
+        None if !page.go_on.is_empty() => format!("{first} and more"),
         None => first.to_string(),
     })
 }
@@ -115,7 +113,7 @@ pub async fn server(context: &Context) -> Vec<Finding> {
     let client = &context.session.client;
     let ask = Ask { verb: "get", resource: "/version".to_owned(), namespace: None };
     let (asked, before) = (Instant::now(), Timestamp::now());
-    let response = match api::get(client, "/version", false, api::PATIENCE).await {
+    let response = match api::get(client, "/version", api::Want::JSON, api::PATIENCE).await {
         Ok(response) => response,
         Err(trouble) => return vec![refused(SUBJECT, &trouble.failure(&ask))],
     };

@@ -17,6 +17,7 @@ impl Kind for ControllerRevisions {
     const FEED: FeedId = FeedId::ControllerRevisions;
     const RESOURCE: Resource =
         Resource { group: "apps", version: "v1", plural: "controllerrevisions", reach: Reach::Scope };
+    const MESSAGE: &'static str = "api.apps.v1.ControllerRevision";
 
     fn convert(wire: ControllerRevisionWire, with: &mut Convert) -> Option<Observation> {
         let ControllerRevisionWire { metadata, data, revision } = wire;

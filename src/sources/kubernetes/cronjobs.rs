@@ -17,6 +17,7 @@ impl Kind for CronJobs {
     const FEED: FeedId = FeedId::CronJobs;
     const RESOURCE: Resource =
         Resource { group: "batch", version: "v1", plural: "cronjobs", reach: Reach::Scope };
+    const MESSAGE: &'static str = "api.batch.v1.CronJob";
 
     fn convert(wire: CronJobWire, with: &mut Convert) -> Option<Observation> {
         let CronJobWire { metadata, spec, status } = wire;

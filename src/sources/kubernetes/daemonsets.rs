@@ -15,6 +15,7 @@ impl Kind for DaemonSets {
     const FEED: FeedId = FeedId::DaemonSets;
     const RESOURCE: Resource =
         Resource { group: "apps", version: "v1", plural: "daemonsets", reach: Reach::Scope };
+    const MESSAGE: &'static str = "api.apps.v1.DaemonSet";
 
     fn convert(wire: DaemonSetWire, with: &mut Convert) -> Option<Observation> {
         let DaemonSetWire { metadata, spec, status } = wire;

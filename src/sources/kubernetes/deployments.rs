@@ -15,6 +15,7 @@ impl Kind for Deployments {
     const FEED: FeedId = FeedId::Deployments;
     const RESOURCE: Resource =
         Resource { group: "apps", version: "v1", plural: "deployments", reach: Reach::Scope };
+    const MESSAGE: &'static str = "api.apps.v1.Deployment";
 
     fn convert(wire: DeploymentWire, with: &mut Convert) -> Option<Observation> {
         let DeploymentWire { metadata, spec, status } = wire;

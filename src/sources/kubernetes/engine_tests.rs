@@ -69,13 +69,8 @@ fn quiet() -> Reply {
     Reply::Stream(vec![Piece::Silence])
 }
 
-/// The n-th watch that does not ask for initial events.
 fn watches(server: &Server) -> Vec<Asked> {
-    server
-        .asked()
-        .into_iter()
-        .filter(|asked| asked.is_watch() && asked.get("sendInitialEvents").is_empty())
-        .collect()
+    server.asked().into_iter().filter(Asked::is_watch).collect()
 }
 
 async fn until_watches(server: &Server, count: usize) -> Vec<Asked> {
@@ -112,50 +107,6 @@ async fn rows_show_before_the_second_page_is_asked_for() {
     assert_eq!((asked[0].get("limit"), asked[1].get("continue")), ("500", "to%2Fken"));
     let watch = &until_watches(&server, 1).await[0];
     assert_eq!((watch.get("resourceVersion"), watch.get("allowWatchBookmarks")), ("10", "true"));
-    context.stop.cancel();
-}
-
-#[tokio::test]
-async fn a_streaming_list_is_a_list_and_a_watch() {
-    let gate = Arc::new(Notify::new());
-    let broken = gate.clone();
-    let server = Server::start(36, move |asked| {
-        if asked.get("sendInitialEvents").is_empty() {
-            return quiet();
-        }
-        let end = json!({"metadata": {"resourceVersion": "20", "annotations": {"k8s.io/initial-events-end": "true"}}});
-        Reply::Stream(vec![
-            Piece::Text(event("ADDED", pod("a", 1, "Running"))),
-            Piece::Text(event("ADDED", pod("b", 2, "Running")) + &event("BOOKMARK", end)),
-            Piece::Text(event("MODIFIED", pod("b", 21, "Failed")) + &event("DELETED", pod("a", 22, "Running"))),
-            Piece::Gate(broken.clone()),
-            Piece::Break,
-        ])
-    })
-    .await;
-    let (context, mut said) = server.context().await;
-    run(&context);
-    assert_eq!(told(&said.ready().await), ["reset", "+a:Running", "+b:Running", "ready"]);
-    let after = said.until(|change| matches!(change, Change::Delete(_))).await;
-    assert_eq!(told(&after)[..2], ["+b:Failed", "-a"]);
-    gate.notify_one();
-    // The break is taken up where it happened, and no list was needed.
-    assert_eq!(until_watches(&server, 1).await[0].get("resourceVersion"), "22");
-    assert!(server.asked().iter().all(Asked::is_watch));
-    context.stop.cancel();
-}
-
-#[tokio::test]
-async fn a_server_that_refuses_streaming_lists_is_asked_in_pages() {
-    let server = Server::start(36, |asked| match (asked.get("sendInitialEvents"), asked.is_watch()) {
-        ("true", _) => Reply::Json(422, status(422, "sendInitialEvents is forbidden")),
-        (_, true) => quiet(),
-        _ => Reply::Json(200, page("10", "", vec![pod("a", 1, "Running")])),
-    })
-    .await;
-    let (context, mut said) = server.context().await;
-    run(&context);
-    assert_eq!(told(&said.ready().await), ["reset", "+a:Running", "ready"]);
     context.stop.cancel();
 }
 

@@ -15,6 +15,7 @@ impl Kind for Events {
     const FEED: FeedId = FeedId::Events;
     /// core/v1 rather than events.k8s.io: the same objects, and more roles may read them.
     const RESOURCE: Resource = Resource { group: "", version: "v1", plural: "events", reach: Reach::Scope };
+    const MESSAGE: &'static str = "api.core.v1.Event";
 
     fn convert(wire: EventWire, with: &mut Convert) -> Option<Observation> {
         let created = wire.metadata.created();

@@ -16,6 +16,7 @@ impl Kind for Jobs {
     const FEED: FeedId = FeedId::Jobs;
     const RESOURCE: Resource =
         Resource { group: "batch", version: "v1", plural: "jobs", reach: Reach::Scope };
+    const MESSAGE: &'static str = "api.batch.v1.Job";
 
     fn convert(wire: JobWire, with: &mut Convert) -> Option<Observation> {
         let meta = &wire.metadata;

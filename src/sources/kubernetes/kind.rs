@@ -20,6 +20,9 @@ pub trait Kind: Send + Sync + 'static {
     /// The same, as the registry of sources wants it.
     const FEEDS: &'static [FeedId] = &[Self::FEED];
     const RESOURCE: Resource;
+    /// Its message in the schema, for the kinds that have protobuf; empty: JSON only, as custom
+    /// resources and aggregated APIs.
+    const MESSAGE: &'static str = "";
     /// Kinds that can't be watched are asked for again after this time.
     const POLLED: Option<Duration> = None;
     /// Only objects with this label, as a query has it (`kind%3Dx`); empty: all.

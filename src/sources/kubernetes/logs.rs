@@ -93,7 +93,7 @@ impl Reader<'_> {
     }
 
     async fn open(&mut self) -> Result<Lines, Trouble> {
-        let response = api::get(&self.session.client, &self.uri(), true, api::PATIENCE).await?;
+        let response = api::get(&self.session.client, &self.uri(), api::Want::STREAM, api::PATIENCE).await?;
         self.place.reopened();
         Ok(Lines::new(response.into_body(), MAX_LINE))
     }

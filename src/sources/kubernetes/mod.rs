@@ -1,8 +1,8 @@
 //! Kubernetes: one feed a kind over an own watch engine, and what is asked for when a page is
 //! opened (a pod's detail, its log).
 //!
-//! `feed`, `list`, `watch` and `sink` are the engine; `api`, `lines` and `trouble` carry its
-//! requests; every other file is a kind: what is read of its objects, and what becomes of them.
+//! `feed`, `list`, `watch` and `sink` are the engine; `api`, `lines`, `frames`, `protobuf`, `raw` and
+//! `trouble` carry its requests; every other file is a kind: what is read of its objects, and what becomes of them.
 
 pub mod acknowledgements;
 pub mod api;
@@ -18,6 +18,7 @@ pub mod deployments;
 pub mod detail;
 pub mod events;
 mod feed;
+mod frames;
 pub mod jobs;
 pub mod kind;
 mod lines;
@@ -26,7 +27,9 @@ pub mod logs;
 mod meta;
 pub mod nodes;
 pub mod pods;
+pub mod protobuf;
 pub mod quantity;
+pub mod raw;
 pub mod replicasets;
 mod revision;
 pub mod server;
@@ -44,6 +47,8 @@ mod engine_tests;
 mod hostile_tests;
 #[cfg(test)]
 pub mod testing;
+#[cfg(test)]
+mod wire_tests;
 
 use futures::future::BoxFuture;
 

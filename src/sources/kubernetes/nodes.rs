@@ -14,6 +14,7 @@ impl Kind for Nodes {
     type Wire = NodeWire;
     const FEED: FeedId = FeedId::Nodes;
     const RESOURCE: Resource = Resource { group: "", version: "v1", plural: "nodes", reach: Reach::Cluster };
+    const MESSAGE: &'static str = "api.core.v1.Node";
 
     fn convert(wire: NodeWire, with: &mut Convert) -> Option<Observation> {
         let NodeWire { metadata, spec, status } = wire;

@@ -22,6 +22,7 @@ impl Kind for Pods {
     type Wire = PodWire;
     const FEED: FeedId = FeedId::Pods;
     const RESOURCE: Resource = Resource { group: "", version: "v1", plural: "pods", reach: Reach::Scope };
+    const MESSAGE: &'static str = "api.core.v1.Pod";
 
     fn convert(wire: PodWire, with: &mut Convert) -> Option<Observation> {
         Some(Observation::Pod(Box::new(row(&wire, &mut with.intern))))

@@ -1,6 +1,7 @@
 //! Kubernetes quantities: '250m', '1.5Gi', '1e3'.
 
 use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::meta::or_default;
 use crate::model::pod::Resources;
@@ -75,18 +76,45 @@ impl Quantity {
 /// A string, or a bare number as YAML allows; what is neither counts as not set.
 impl<'de> Deserialize<'de> for Quantity {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Wire {
-            Text(String),
-            Number(f64),
-            Other(serde::de::IgnoredAny),
-        }
-        Ok(match Wire::deserialize(d)? {
-            Wire::Text(text) => Self::parse(&text).unwrap_or_default(),
-            Wire::Number(number) => Self(number),
-            Wire::Other(_) => Self::default(),
-        })
+        d.deserialize_any(Written)
+    }
+}
+
+struct Written;
+
+impl<'de> Visitor<'de> for Written {
+    type Value = Quantity;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a quantity")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Quantity, E> {
+        Ok(Quantity::parse(text).unwrap_or_default())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Quantity, E> {
+        Ok(Quantity(number))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Quantity, E> {
+        Ok(Quantity(number as f64))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Quantity, E> {
+        Ok(Quantity(number as f64))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Quantity, E> {
+        Ok(Quantity::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Quantity, A::Error> {
+        IgnoredAny.visit_seq(seq).map(|_| Quantity::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Quantity, A::Error> {
+        IgnoredAny.visit_map(map).map(|_| Quantity::default())
     }
 }
 

@@ -17,6 +17,7 @@ impl Kind for ReplicaSets {
     const FEED: FeedId = FeedId::ReplicaSets;
     const RESOURCE: Resource =
         Resource { group: "apps", version: "v1", plural: "replicasets", reach: Reach::Scope };
+    const MESSAGE: &'static str = "api.apps.v1.ReplicaSet";
 
     /// ReplicaSets that belong to no Deployment are no revisions.
     fn convert(wire: ReplicaSetWire, with: &mut Convert) -> Option<Observation> {

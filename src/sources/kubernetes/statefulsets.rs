@@ -15,6 +15,7 @@ impl Kind for StatefulSets {
     const FEED: FeedId = FeedId::StatefulSets;
     const RESOURCE: Resource =
         Resource { group: "apps", version: "v1", plural: "statefulsets", reach: Reach::Scope };
+    const MESSAGE: &'static str = "api.apps.v1.StatefulSet";
 
     fn convert(wire: StatefulSetWire, with: &mut Convert) -> Option<Observation> {
         let StatefulSetWire { metadata, spec, status } = wire;

@@ -24,6 +24,8 @@ pub enum Reply {
     Headers(u16, Vec<(&'static str, String)>, serde_json::Value),
     /// Pieces of a stream, each sent as it is.
     Stream(Vec<Piece>),
+    /// With its content type and its encoding, if it has any.
+    Bytes(&'static str, &'static str, Vec<u8>),
     /// The reply comes once the gate is opened.
     After(Arc<Notify>, Box<Reply>),
 }
@@ -43,6 +45,7 @@ pub enum Piece {
 pub struct Asked {
     pub path: String,
     pub query: HashMap<String, String>,
+    pub accept: String,
     pub before: usize,
 }
 
@@ -120,7 +123,9 @@ fn note(seen: &Mutex<Vec<Asked>>, request: &Request) -> Asked {
     let path = request.uri().path().to_owned();
     let mut seen = seen.lock().unwrap();
     let same = |other: &&Asked| other.path == path && other.is_watch() == query.contains_key("watch");
-    let asked = Asked { before: seen.iter().filter(same).count(), path: path.clone(), query: query.clone() };
+    let accept = request.headers().get("accept").map_or("", |value| value.to_str().unwrap()).to_owned();
+    let before = seen.iter().filter(same).count();
+    let asked = Asked { before, path: path.clone(), query: query.clone(), accept };
     seen.push(asked.clone());
     asked
 }
@@ -135,6 +140,14 @@ async fn respond(reply: Reply) -> Response {
                 .into_iter()
                 .fold(Response::builder().status(code), |builder, (name, value)| builder.header(name, value));
             builder.body(Body::from(body.to_string())).unwrap()
+        }
+        Reply::Bytes(content_type, encoding, bytes) => {
+            let builder = Response::builder().header("content-type", content_type);
+            let builder = match encoding {
+                "" => builder,
+                encoding => builder.header("content-encoding", encoding),
+            };
+            builder.body(Body::from(bytes)).unwrap()
         }
         Reply::Stream(pieces) => {
             let stream = futures::stream::iter(pieces).then(|piece| async move {

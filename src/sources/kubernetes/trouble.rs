@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::protobuf;
 use crate::model::{Clean, Failure, FailureKind};
 
 /// Longest message that is shown: a Status of admission webhooks may carry kilobytes.
@@ -84,7 +85,11 @@ struct DetailsWire {
 impl Refusal {
     /// Reads the body of an error; proxies and load balancers answer in HTML or plain text.
     pub fn read(code: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
-        let Ok(status) = serde_json::from_slice::<StatusWire>(body) else {
+        let read = match body.starts_with(protobuf::MAGIC) {
+            true => protobuf::object::<StatusWire>(protobuf::schema::STATUS, body).ok(),
+            false => serde_json::from_slice(body).ok(),
+        };
+        let Some(status) = read else {
             let text = String::from_utf8_lossy(body);
             let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
             return Self { code, message: clip(line, MESSAGE_CHARS).to_owned(), retry_after };

@@ -2,6 +2,7 @@
 //! matchers that stand in them; everything else it answers as the test says.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Query, State};
@@ -28,6 +29,8 @@ pub struct Fake {
     series: Arc<Vec<BTreeMap<String, String>>>,
     script: Script,
     pub asked: Arc<Mutex<Vec<Asked>>>,
+    /// Seconds since the epoch.
+    pub now: Arc<AtomicI64>,
 }
 
 impl Fake {
@@ -38,7 +41,8 @@ impl Fake {
             let pairs = labels.split(',').filter_map(|pair| pair.split_once('='));
             [("__name__", name)].into_iter().chain(pairs).map(|(k, v)| (k.into(), v.into())).collect()
         };
-        Self { series: Arc::new(series.iter().map(parse).collect()), script, asked: Arc::default() }
+        let series = Arc::new(series.iter().map(parse).collect());
+        Self { series, script, asked: Arc::default(), now: Arc::new(AtomicI64::new(1_700_000_000)) }
     }
 
     pub async fn url(&self) -> String {
@@ -68,7 +72,8 @@ impl Fake {
         self.asked.lock().unwrap().push((query.clone(), range));
         let expr = parse(query).unwrap_or_else(|e| panic!("not PromQL: {query}: {e}"));
         let (code, data) = if query == "time()" {
-            (200, json!({"resultType": "scalar", "result": [1_700_000_000, "1700000000"]}))
+            let now = self.now.load(Ordering::SeqCst);
+            (200, json!({"resultType": "scalar", "result": [now, now.to_string()]}))
         } else if query.starts_with("count by (__name__)") {
             let names: Vec<Value> = self
                 .selected(&expr)
@@ -78,6 +83,8 @@ impl Fake {
             (200, json!({"resultType": "vector", "result": names}))
         } else if query.starts_with("label_replace(count(") {
             (200, json!({"resultType": "vector", "result": self.candidates(&expr)}))
+        } else if query.starts_with("label_replace((") {
+            self.together(&expr)
         } else {
             (self.script)(query)
         };
@@ -98,6 +105,39 @@ impl Fake {
             }
             other => panic!("not of the detection: {other:?}"),
         }
+    }
+
+    /// Queries that were put together: the script's answer to each, marked as it asks.
+    fn together(&self, expr: &Expr) -> (u16, Value) {
+        let Expr::Binary(binary) = expr else { return self.marked(expr) };
+        let ((code, mut lhs), (other, rhs)) = (self.together(&binary.lhs), self.marked(&binary.rhs));
+        match (code, other) {
+            (200, 200) => {
+                let more = rhs["result"].as_array().unwrap().clone();
+                if lhs["result"] == json!([]) {
+                    return (200, rhs);
+                }
+                lhs["result"].as_array_mut().unwrap().extend(more);
+                (200, lhs)
+            }
+            (200, _) => (other, rhs),
+            _ => (code, lhs),
+        }
+    }
+
+    fn marked(&self, expr: &Expr) -> (u16, Value) {
+        let Expr::Call(call) = expr else { panic!("not together: {expr}") };
+        let [Expr::StringLiteral(label), Expr::StringLiteral(value)] =
+            [call.args.args[1].as_ref(), call.args.args[2].as_ref()]
+        else {
+            panic!("{call:?}")
+        };
+        let Expr::Paren(query) = call.args.args[0].as_ref() else { panic!("{call:?}") };
+        let (code, mut data) = (self.script)(&query.expr.to_string());
+        for row in data["result"].as_array_mut().into_iter().flatten() {
+            row["metric"][&label.val] = value.val.clone().into();
+        }
+        (code, data)
     }
 
     fn selected(&self, expr: &Expr) -> Vec<&BTreeMap<String, String>> {

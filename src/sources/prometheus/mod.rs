@@ -1,10 +1,12 @@
 //! The service's signals from Prometheus, or whatever speaks its API: found or configured, asked
 //! by the convention that its series follow, each signal with an outcome of its own.
 
+mod batch;
 mod client;
 mod convention;
 #[cfg(test)]
 mod fake;
+mod history;
 mod promql;
 pub mod review;
 mod round;
@@ -21,9 +23,11 @@ use super::pace::Pace;
 use super::{Context, Finding, Session, Source, Wants};
 use crate::config::Config;
 use crate::model::{Change, Failure, FeedId, Health};
+use batch::Apart;
 use client::Client;
 pub use client::{Answer, Series};
 use convention::{Detected, Focus};
+use history::History;
 use round::Due;
 
 /// The usual scrape interval: asking more often gives nothing new.
@@ -61,6 +65,8 @@ struct Watched {
     detected: Detected,
     detected_at: Instant,
     slow_at: Option<Instant>,
+    history: History,
+    apart: Apart,
 }
 
 async fn run(context: Context) {
@@ -139,7 +145,8 @@ async fn open(context: &Context) -> Result<Watched, Failure> {
         discover::open(Role::Prometheus, &context.session, &context.config, &context.found).await?;
     let client = Client { endpoint };
     let detected = convention::detect(&client, &focus(&context.session, &context.config)).await?;
-    Ok(Watched { client, detected, detected_at: Instant::now(), slow_at: None })
+    let (slow_at, history, apart) = (None, History::default(), Apart::default());
+    Ok(Watched { client, detected, detected_at: Instant::now(), slow_at, history, apart })
 }
 
 fn focus(session: &Session, config: &Config) -> Focus {
@@ -160,8 +167,16 @@ impl Watched {
             self.detected =
                 convention::detect(&self.client, &focus(&context.session, &context.config)).await?;
             self.detected_at = Instant::now();
+            // Data may have come late.
+            self.ask_anew();
         }
         Ok(())
+    }
+
+    /// The next round asks for everything, and tries again to ask together.
+    fn ask_anew(&mut self) {
+        self.history.clear();
+        self.apart.clear();
     }
 }
 

@@ -1,11 +1,12 @@
-//! One round of questions: at most four at once, each signal sent as soon as it is known.
+//! One round of questions: the charts first, extended by their new points, then the readings and
+//! breakdowns, asked together; what is known is sent at once.
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::batch::{self, Over};
 use super::client::{Answer, Client, Series};
 use super::convention::{Detected, Measured};
 use super::promql::ROWS;
@@ -13,9 +14,6 @@ use super::{SLOW, Watched};
 use crate::model::signal::{Breakdown, BreakdownId, BurnWindow, Outcome, Point, Signal, SignalId};
 use crate::model::{Change, Clean, Failure, FeedId, Observation};
 use crate::sources::{Context, Wants};
-
-/// Enough to hide the latency of a bastion's link, and no burden for a Prometheus in trouble.
-const AT_ONCE: usize = 4;
 
 /// Charts are a few hundred columns wide at most.
 const POINTS: u64 = 240;
@@ -73,21 +71,14 @@ pub enum Due {
     Charts,
 }
 
-/// One question.
-enum Ask {
-    Chart(SignalId),
-    Reading(SignalId),
-    Breakdown(BreakdownId),
-}
-
 /// The grid of a chart: from and to are multiples of the step, so that points do not wander
 /// from round to round. Seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
     now: i64,
-    start: i64,
-    end: i64,
-    step_s: u32,
+    pub start: i64,
+    pub end: i64,
+    pub step_s: u32,
     rate_s: u64,
 }
 
@@ -103,6 +94,25 @@ impl Grid {
         let window = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
         Self { now, start: end.saturating_sub(window), end, step_s, rate_s }
     }
+
+    /// Whether `later` asks for nothing before this, and has no gap after it.
+    pub fn goes_on_in(self, later: Self) -> bool {
+        self.step_s == later.step_s
+            && self.start <= later.start
+            && later.start <= self.end
+            && self.end <= later.end
+    }
+
+    fn range(self, from: i64) -> Over {
+        Over::Range { start: from, end: self.end, step_s: self.step_s }
+    }
+}
+
+/// One question, and what is said beside its answer.
+struct Asked<T> {
+    id: T,
+    query: String,
+    note: Option<String>,
 }
 
 impl Watched {
@@ -119,73 +129,145 @@ impl Watched {
         let grid = Grid::new(now, wants.window, self.detected.interval_s);
         let slow =
             due == Due::Everything || due == Due::Quick && self.slow_at.is_none_or(|at| at.elapsed() >= SLOW);
-        let mut asks: Vec<Ask> = CHARTS.map(Ask::Chart).into();
+        if due == Due::Everything {
+            self.ask_anew();
+        }
+        let reset = first.then_some(Change::Reset);
+        *first = false;
+        let charts = self.charts(context, grid).await.into_iter().map(Change::Upsert);
+        context.send(FeedId::Signals, reset.into_iter().chain(charts).collect()).await;
         if due != Due::Charts {
-            asks.extend(READINGS.map(Ask::Reading));
-            asks.extend(BREAKDOWNS.map(Ask::Breakdown));
+            let found = self.instants(context).await.into_iter().map(Change::Upsert).collect();
+            context.send(FeedId::Signals, found).await;
         }
         if slow {
-            asks.extend(SLOW_READINGS.map(Ask::Reading));
             self.slow_at = Some(Instant::now());
+            let found = self.slow(context).await.into_iter().map(Change::Upsert).collect();
+            context.send(FeedId::Signals, found).await;
         }
-        let (client, detected) = (&self.client, &self.detected);
-        let mut answers = futures::stream::iter(asks)
-            .map(|ask| async move {
-                match ask {
-                    Ask::Chart(id) => Some(chart(client, detected, context, id, grid).await),
-                    Ask::Reading(id) => Some(reading(client, detected, context, id).await),
-                    Ask::Breakdown(id) => breakdown(client, detected, id).await,
-                }
-            })
-            .buffer_unordered(AT_ONCE)
-            .ready_chunks(AT_ONCE);
-        let mut changes: Vec<Change> = first.then_some(Change::Reset).into_iter().collect();
-        *first = false;
-        while let Some(chunk) = answers.next().await {
-            changes.extend(chunk.into_iter().flatten().map(Change::Upsert));
-            context.send(FeedId::Signals, std::mem::take(&mut changes)).await;
-        }
-        changes.push(Change::Ready);
-        context.send(FeedId::Signals, changes).await;
+        context.send(FeedId::Signals, vec![Change::Ready]).await;
         Ok(())
+    }
+
+    async fn charts(&mut self, context: &Context, grid: Grid) -> Vec<Observation> {
+        let (asked, mut found) = questions(CHARTS, |id| chart(&self.detected, context, id, grid));
+        let outcomes = self.ranges(&asked, grid).await;
+        let recent = self.recent(context, grid, &asked).await;
+        for ((asked, outcome), recent) in asked.into_iter().zip(outcomes).zip(recent) {
+            found.push(observed(asked, outcome, |mut points| {
+                points.extend(recent.filter(|now| points.last().is_some_and(|last| last.t < now.t)));
+                // A series that ended is told by a last point without a value: the last value is history.
+                if points.last().is_some_and(|p| p.t < grid.end - 2 * i64::from(grid.step_s)) {
+                    points.push(Point { t: grid.end, v: f64::NAN });
+                }
+                Outcome::Points { step_s: grid.step_s, points }
+            }));
+        }
+        found
+    }
+
+    /// The charts' series, of which only what is new is asked for.
+    async fn ranges(&mut self, asked: &[Asked<SignalId>], grid: Grid) -> Vec<Result<Answer, Failure>> {
+        let from = asked.iter().map(|a| self.history.from(a.id, &a.query, grid)).collect::<Vec<_>>();
+        let mut outcomes = asked.iter().map(|_| None).collect::<Vec<_>>();
+        // Those that have only their new points to ask for, together; then the others.
+        for whole in [false, true] {
+            let mut places = (0..asked.len())
+                .filter(|i| outcomes[*i].is_none() && (whole || from[*i] > grid.start))
+                .collect::<Vec<_>>();
+            if !whole {
+                let (known, new) = places.into_iter().partition::<Vec<_>, _>(|i| from[*i] > grid.end);
+                for place in known {
+                    outcomes[place] = self.history.same(asked[place].id).map(Ok);
+                }
+                places = new;
+            }
+            let from =
+                if whole { grid.start } else { places.iter().map(|i| from[*i]).min().unwrap_or(grid.start) };
+            let queries = places.iter().map(|i| asked[*i].query.clone()).collect::<Vec<_>>();
+            let answers = batch::all(&self.client, &mut self.apart, &queries, grid.range(from)).await;
+            for (place, answer) in places.into_iter().zip(answers) {
+                let Asked { id, query, .. } = &asked[place];
+                outcomes[place] = match answer {
+                    Ok(answer) => self.history.extend(*id, query, grid, from, answer).map(Ok),
+                    Err(failure) => {
+                        self.history.forget(*id);
+                        Some(Err(failure))
+                    }
+                };
+            }
+        }
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Ok(Answer::default()))).collect()
+    }
+
+    /// A wide window's last point may be minutes old: what is now is asked for besides.
+    async fn recent(
+        &mut self,
+        context: &Context,
+        grid: Grid,
+        asked: &[Asked<SignalId>],
+    ) -> Vec<Option<Point>> {
+        if u64::from(grid.step_s) <= LEAST_STEP_S {
+            return asked.iter().map(|_| None).collect();
+        }
+        let grid = Grid::new(grid.now, LONG_WINDOW, self.detected.interval_s);
+        let query = |a: &Asked<SignalId>| chart(&self.detected, context, a.id, grid).map(|a| a.query);
+        let queries = asked.iter().map(|a| query(a).unwrap_or_else(|| a.query.clone())).collect::<Vec<_>>();
+        let answers = batch::all(&self.client, &mut self.apart, &queries, Over::Now).await;
+        answers.into_iter().map(|a| a.ok()?.series.first()?.points.last().copied()).collect()
+    }
+
+    /// The readings and the breakdowns.
+    async fn instants(&mut self, context: &Context) -> Vec<Observation> {
+        let (readings, mut found) = questions(READINGS, |id| reading(&self.detected, context, id));
+        let breakdowns = BREAKDOWNS.into_iter().filter_map(|id| Some((id, self.detected.breakdown(id)?)));
+        let (breakdowns, queries): (Vec<_>, Vec<_>) = breakdowns.unzip();
+        let all = readings.iter().map(|a| a.query.clone()).chain(queries).collect::<Vec<_>>();
+        let mut answers = batch::all(&self.client, &mut self.apart, &all, Over::Now).await.into_iter();
+        found.extend(readings.into_iter().zip(&mut answers).map(|(asked, answer)| latest(asked, answer)));
+        let shown = breakdowns.into_iter().zip(answers);
+        found.extend(shown.filter_map(|(id, answer)| breakdown(&self.detected, id, answer.ok()?)));
+        found
+    }
+
+    /// Each by itself: one that takes too long must not take the others with it.
+    async fn slow(&mut self, context: &Context) -> Vec<Observation> {
+        let (mut asked, mut found) = questions(SLOW_READINGS, |id| reading(&self.detected, context, id));
+        if let Some(availability) = asked.iter_mut().find(|a| a.id == SignalId::Availability)
+            && let Some(days) = short_history(&self.client, &self.detected).await
+        {
+            availability.note = Some(days);
+        }
+        let queries = asked.iter().map(|a| a.query.clone()).collect::<Vec<_>>();
+        let answers = batch::one_by_one(&self.client, &queries, Over::Now).await;
+        found.extend(asked.into_iter().zip(answers).map(|(asked, answer)| latest(asked, answer)));
+        found
     }
 }
 
-async fn chart(
-    client: &Client,
-    detected: &Detected,
-    context: &Context,
-    id: SignalId,
-    grid: Grid,
-) -> Observation {
-    let own = context.config.prometheus.queries.get(&id).cloned();
-    let note = own.is_none().then(|| note(detected, id)).flatten();
-    let Some(query) = own.or_else(|| detected.chart(id, &format!("{}s", grid.rate_s))) else {
-        return nothing(id);
-    };
-    // A wide window's last point may be minutes old: what is now is asked for besides.
-    let recent = async {
-        if u64::from(grid.step_s) <= LEAST_STEP_S {
-            return None;
+/// What can be asked, and what is said of that for which there is no query.
+fn questions<const N: usize>(
+    ids: [SignalId; N],
+    ask: impl Fn(SignalId) -> Option<Asked<SignalId>>,
+) -> (Vec<Asked<SignalId>>, Vec<Observation>) {
+    let (mut asked, mut unknown) = (Vec::new(), Vec::new());
+    for id in ids {
+        match ask(id) {
+            Some(question) => asked.push(question),
+            None => unknown.push(nothing(id)),
         }
-        let grid = Grid::new(grid.now, LONG_WINDOW, detected.interval_s);
-        let own = context.config.prometheus.queries.get(&id).cloned();
-        let query = own.or_else(|| detected.chart(id, &format!("{}s", grid.rate_s)))?;
-        client.query(&query).await.ok()?.series.first()?.points.last().copied()
-    };
-    let (outcome, recent) =
-        tokio::join!(client.query_range(&query, grid.start, grid.end, grid.step_s), recent);
-    observed(id, query, note, outcome, |mut points| {
-        points.extend(recent.filter(|now| points.last().is_some_and(|last| last.t < now.t)));
-        // A series that ended is told by a last point without a value: the last value is history.
-        if points.last().is_some_and(|p| p.t < grid.end - 2 * i64::from(grid.step_s)) {
-            points.push(Point { t: grid.end, v: f64::NAN });
-        }
-        Outcome::Points { step_s: grid.step_s, points }
-    })
+    }
+    (asked, unknown)
 }
 
-async fn reading(client: &Client, detected: &Detected, context: &Context, id: SignalId) -> Observation {
+fn chart(detected: &Detected, context: &Context, id: SignalId, grid: Grid) -> Option<Asked<SignalId>> {
+    let own = context.config.prometheus.queries.get(&id).cloned();
+    let note = own.is_none().then(|| note(detected, id)).flatten();
+    let query = own.or_else(|| detected.chart(id, &format!("{}s", grid.rate_s)))?;
+    Some(Asked { id, query, note })
+}
+
+fn reading(detected: &Detected, context: &Context, id: SignalId) -> Option<Asked<SignalId>> {
     let queries = &context.config.prometheus.queries;
     let own = queries.get(&id).cloned();
     let mut note = own.is_none().then(|| note(detected, id)).flatten();
@@ -195,14 +277,11 @@ async fn reading(client: &Client, detected: &Detected, context: &Context, id: Si
         query = Some(format!("avg_over_time(({ratio})[{}:{}])", window.promql(), resolution(window)));
         note = Some("the mean of the configured ratio, not weighted by traffic".into());
     }
-    let Some(query) = query else { return nothing(id) };
-    if id == SignalId::Availability
-        && let Some(days) = short_history(client, detected).await
-    {
-        note = Some(days);
-    }
-    let outcome = client.query(&query).await;
-    observed(id, query, note, outcome, |points| Outcome::Points { step_s: 0, points })
+    Some(Asked { id, query: query?, note })
+}
+
+fn latest(asked: Asked<SignalId>, answer: Result<Answer, Failure>) -> Observation {
+    observed(asked, answer, |points| Outcome::Points { step_s: 0, points })
 }
 
 /// About a hundred points a window.
@@ -245,12 +324,11 @@ fn nothing(id: SignalId) -> Observation {
 }
 
 fn observed(
-    id: SignalId,
-    query: String,
-    note: Option<String>,
+    asked: Asked<SignalId>,
     answer: Result<Answer, Failure>,
     points: impl FnOnce(Vec<Point>) -> Outcome,
 ) -> Observation {
+    let Asked { id, query, note } = asked;
     let mut warnings: Vec<String> = note.into_iter().collect();
     let outcome = match answer {
         Err(failure) => Outcome::Failed(failure),
@@ -269,9 +347,8 @@ fn observed(
     Observation::Signal(Box::new(Signal { id, outcome, query: Clean::new(&query), warning }))
 }
 
-/// None: not to be had by this convention, or not answered; the next round tries again.
-async fn breakdown(client: &Client, detected: &Detected, id: BreakdownId) -> Option<Observation> {
-    let answer = client.query(&detected.breakdown(id)?).await.ok()?;
+/// What is not answered is asked for again in the next round.
+fn breakdown(detected: &Detected, id: BreakdownId, answer: Answer) -> Option<Observation> {
     let route = match id {
         BreakdownId::ErrorsByCode => &[][..],
         BreakdownId::SlowestRoutes => detected.latency.as_ref().map_or(&[][..], |m| &m.route),

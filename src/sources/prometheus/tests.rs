@@ -210,6 +210,44 @@ async fn each_signal_has_its_own_outcome() {
     assert_eq!(last_range, Some(900), "the new window is asked for at once");
 }
 
+/// A service whose ratio is what the clock says, every quarter of a minute.
+fn steady(query: &str) -> (u16, Value) {
+    let values: Vec<Value> = (0..600).map(|n| json!([1_699_996_000 + n * 15, n.to_string()])).collect();
+    match query {
+        q if q.contains("rate(http_requests_total") => {
+            (200, json!({"resultType": "matrix", "result": [{"metric": {}, "values": values}]}))
+        }
+        _ => (200, json!({"resultType": "vector", "result": []})),
+    }
+}
+
+#[tokio::test]
+async fn a_round_asks_together_and_only_for_what_is_new() {
+    use std::sync::atomic::Ordering;
+    let fake = Fake::new(&["http_requests_total{namespace=shop,code=200}"], Arc::new(steady));
+    let url = fake.url().await;
+    let (context, mut batches, wants) = context(&format!("[prometheus]\nurl = '{url}'"));
+    let mut watched = open(&context).await.unwrap();
+    let mut first = true;
+    let mut round = async |due, now| {
+        fake.now.store(now, Ordering::SeqCst);
+        fake.asked.lock().unwrap().clear();
+        watched.round(&context, *wants.borrow(), due, &mut first).await.unwrap();
+        let asked = fake.asked.lock().unwrap();
+        (asked.iter().filter_map(|(_, range)| *range).collect::<Vec<_>>(), asked.len())
+    };
+    let window = i64::try_from(wants.borrow().window.as_secs()).unwrap();
+    assert_eq!(round(Due::Everything, 1_700_000_007).await.0, [window]);
+    let (ranges, requests) = round(Due::Quick, 1_700_000_022).await;
+    assert_eq!(ranges, [75], "the last minute again, and the new point");
+    // The time, the charts, and two dozen others.
+    assert!(requests <= 4, "{requests} requests");
+    assert_eq!(round(Due::Quick, 1_700_000_023).await.0, Vec::<i64>::new(), "there is no new point yet");
+    assert_eq!(round(Due::Quick, 1_700_090_000).await.0, [window], "the laptop slept for a day");
+    assert_eq!(round(Due::Everything, 1_700_090_015).await.0, [window], "the user asked for all");
+    until_told(&mut batches).await;
+}
+
 #[tokio::test]
 async fn no_prometheus_is_told_once_and_not_as_signals() {
     let (mut batches, _wants, context) = running("http://127.0.0.1:1");

@@ -1,10 +1,15 @@
 //! From JSON to protobuf, for clients that ask for it.
 
+use std::borrow::Borrow;
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::super::kinds::KindInfo;
+use super::super::object::Object;
 use super::decode::MAGIC;
 use super::wire::{put_bytes, put_number, put_varint};
 use super::{Field, Message, Shape, Type, of_type};
@@ -12,39 +17,53 @@ use super::{Field, Message, Shape, Type, of_type};
 /// The content type of enveloped objects.
 pub const MEDIA: &str = "application/vnd.kubernetes.protobuf";
 
-/// An object in its envelope; none when its type has no protobuf.
+/// An object, or a list of them, in its envelope; none when its type has no protobuf.
 pub fn object(tree: &Value) -> Option<Vec<u8>> {
     let (api_version, kind) = (tree["apiVersion"].as_str()?, tree["kind"].as_str()?);
-    let body = raw(tree)?;
+    let Some(ty) = of_type(api_version, kind) else {
+        let ty = of_type(api_version, kind.strip_suffix("List")?)?;
+        let items = tree["items"].as_array()?.iter();
+        return many(ty, api_version, kind, &tree["metadata"], items);
+    };
+    let mut body = Vec::new();
+    message(ty, tree.as_object()?, &mut body);
+    Some(enveloped(api_version, kind, &body))
+}
+
+/// A list of stored objects, as [`object`] has it, without a tree of the whole.
+pub fn list(info: &KindInfo, metadata: &Value, objects: &[Arc<Object>]) -> Option<Vec<u8>> {
+    let (ty, kind) = (super::of(info)?, format!("{}List", info.kind));
+    many(ty, &info.api_version(), &kind, metadata, objects.iter().map(|object| object.tree()))
+}
+
+fn many(
+    ty: &Message,
+    api_version: &str,
+    kind: &str,
+    metadata: &Value,
+    items: impl Iterator<Item = impl Borrow<Value>>,
+) -> Option<Vec<u8>> {
+    let (mut body, mut inner) = (Vec::new(), Vec::new());
+    message(of_type("v1", "ListMeta")?, metadata.as_object()?, &mut inner);
+    put_bytes(&mut body, 1, &inner);
+    for item in items {
+        inner.clear();
+        message(ty, item.borrow().as_object()?, &mut inner);
+        put_bytes(&mut body, 2, &inner);
+    }
+    Some(enveloped(api_version, kind, &body))
+}
+
+fn enveloped(api_version: &str, kind: &str, body: &[u8]) -> Vec<u8> {
     let mut meta = Vec::new();
     put_bytes(&mut meta, 1, api_version.as_bytes());
     put_bytes(&mut meta, 2, kind.as_bytes());
     let mut out = MAGIC.to_vec();
     put_bytes(&mut out, 1, &meta);
-    put_bytes(&mut out, 2, &body);
+    put_bytes(&mut out, 2, body);
     put_bytes(&mut out, 3, &[]);
     put_bytes(&mut out, 4, &[]);
-    Some(out)
-}
-
-/// An object, or a list of them, without its envelope.
-fn raw(tree: &Value) -> Option<Vec<u8>> {
-    let (api_version, kind) = (tree["apiVersion"].as_str()?, tree["kind"].as_str()?);
-    let mut out = Vec::new();
-    if let Some(ty) = of_type(api_version, kind) {
-        message(ty, tree.as_object()?, &mut out);
-        return Some(out);
-    }
-    let ty = of_type(api_version, kind.strip_suffix("List")?)?;
-    let (mut metadata, meta) = (Vec::new(), of_type("v1", "ListMeta")?);
-    message(meta, tree["metadata"].as_object()?, &mut metadata);
-    put_bytes(&mut out, 1, &metadata);
-    for item in tree["items"].as_array()? {
-        let mut inner = Vec::new();
-        message(ty, item.as_object()?, &mut inner);
-        put_bytes(&mut out, 2, &inner);
-    }
-    Some(out)
+    out
 }
 
 /// One event of a watch, with the length before it (`application/vnd.kubernetes.protobuf;stream=watch`).

@@ -14,8 +14,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::kinds::KindInfo;
-
-const TEXT: &str = include_str!("../../../../assets/kubernetes/schema.txt");
+use crate::schema::TEXT;
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
