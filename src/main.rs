@@ -62,12 +62,13 @@ fn fail(error: &color_eyre::Report) -> ExitCode {
         // Whoever reads has seen enough: midwatch keys | head.
         return ExitCode::from(FINE);
     }
-    let text = format!("midwatch: {error:#}");
-    eprintln!(
-        "{}",
-        text.lines().map(|l| midwatch::model::Clean::new(l).to_string()).collect::<Vec<_>>().join("\n")
-    );
+    complain(&format!("midwatch: {error:#}"));
     ExitCode::from(FAILED)
+}
+
+/// Errors quote what they are about: files, names, answers.
+fn complain(text: &str) {
+    text.lines().for_each(|line| eprintln!("{}", midwatch::model::Clean::new(line)));
 }
 
 /// With `MIDWATCH_LOG=level`, a log under the XDG state directory; else none.
@@ -449,7 +450,7 @@ async fn configuration(global: &Global, action: &ConfigAction) -> Result<u8> {
                 Ok(FINE)
             }
             Err(error) => {
-                eprintln!("{error}");
+                complain(&error.to_string());
                 Ok(FINDINGS)
             }
         },

@@ -80,6 +80,8 @@ pub struct Start<'a> {
     pub kubeconfig: Option<&'a str>,
     /// The shell's script, which runs its arguments.
     pub shell: Option<&'a str>,
+    /// That of another, to come back to.
+    pub home: Option<Arc<tempfile::TempDir>>,
     /// Files of the home directory.
     pub files: &'a [(&'a str, &'a [u8])],
 }
@@ -97,9 +99,8 @@ impl Terminal {
 
     /// The same once more: in a new terminal, in the same home.
     pub fn again(&self) -> Self {
-        let kubeconfig = std::fs::read_to_string(self.home.path().join("kubeconfig")).unwrap();
-        let start = Start { kubeconfig: Some(&kubeconfig), ..Start::default() };
-        Self::start_in(self.home.clone(), start)
+        let args = ["--kubeconfig", "kubeconfig"];
+        Self::start(Start { args: &args, home: Some(self.home.clone()), ..Start::default() })
     }
 
     /// A line of the screen.
@@ -114,10 +115,7 @@ impl Terminal {
     }
 
     pub fn start(start: Start<'_>) -> Self {
-        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), start)
-    }
-
-    fn start_in(home: Arc<tempfile::TempDir>, start: Start<'_>) -> Self {
+        let home = start.home.unwrap_or_else(|| Arc::new(tempfile::tempdir().unwrap()));
         for (name, content) in start.files {
             let path = home.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -261,9 +259,19 @@ impl Terminal {
     pub fn repaint(&mut self) {
         let before = self.received();
         self.send("\x0c");
+        self.until_whole(before);
+    }
+
+    /// Waits until more has come than so many bytes.
+    pub fn until_received(&self, received: usize) {
+        self.until_seen("a frame", |seen| seen.bytes.len() > received);
+    }
+
+    /// Waits for a frame that is drawn whole after so many bytes.
+    pub fn until_whole(&mut self, received: usize) {
         self.until_seen("a whole frame", |seen| {
             let end = b"\x1b[?2026l";
-            let new = &seen.bytes[before..];
+            let new = &seen.bytes[received..];
             let cleared = new.windows(4).position(|w| w == b"\x1b[2J");
             cleared.is_some_and(|at| new[at..].windows(end.len()).any(|w| w == end))
         });

@@ -3,11 +3,13 @@
 //! has them all), and `cargo bench --bench limits` prints what depends on the machine.
 
 mod frames;
+mod injection;
 mod keys;
 mod kinds;
 mod leaving;
 mod link;
 mod process;
+mod relay;
 mod sessions;
 mod tmux;
 mod truth;
