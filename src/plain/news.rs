@@ -23,6 +23,9 @@ const SETTLES: SignedDuration = SignedDuration::from_secs(20);
 /// Two marks of a workload that are this close are of one change.
 const SAME_CHANGE: SignedDuration = SignedDuration::from_mins(3);
 
+/// The fact that tells how fresh the data is.
+const DATA: &str = "data";
+
 /// One thing that can change.
 struct Fact {
     key: String,
@@ -89,7 +92,13 @@ impl News {
         }
         let facts = facts(state);
         let mut lines: Vec<(Health, String)> = self.gone(&facts, now);
+        let fresh = facts.iter().any(|f| f.key == DATA && f.health == Health::Ok);
         for fact in facts {
+            // What is silent is told once, and not again by each that is not known for it.
+            let by_silence = !fresh && fact.key != DATA && is_not_known(fact.health);
+            if by_silence && self.said.contains_key(&fact.key) {
+                continue;
+            }
             if let Some(line) = self.line(&fact, now) {
                 lines.push((fact.health, line));
                 self.take(fact, now);
@@ -191,7 +200,7 @@ fn facts(state: &State) -> Vec<Fact> {
         kind: Kind::State,
     }));
     facts.extend(alerts::groups(state).iter().map(|group| alert(state, group)));
-    facts.extend(feeds(state));
+    facts.push(feeds(state));
     facts.extend(marks(state));
     facts.extend(running(state));
     facts
@@ -276,36 +285,45 @@ fn alert(state: &State, group: &alerts::Group<'_>) -> Fact {
     }
 }
 
-/// One cause often takes several feeds with it: they are told by their cause.
-fn feeds(state: &State) -> Vec<Fact> {
-    let mut by_cause: BTreeMap<(Health, String), Vec<&str>> = BTreeMap::new();
-    for feed in FeedId::ALL {
-        let health = state.feed_health(feed);
-        if !matches!(health, Health::Unknown | Health::Stale | Health::Denied) {
-            continue;
-        }
-        let status = state.known.status(feed);
-        let cause = status.failure.map_or_else(|| "no sign of life".to_owned(), |f| f.happened.to_string());
-        by_cause.entry((health, cause)).or_default().push(feed.noun());
+/// Who tells it: what is refused is told by its kind, the rest by the server that is silent.
+fn teller(feed: FeedId, health: Health) -> &'static str {
+    match feed {
+        FeedId::Signals | FeedId::Alerts | FeedId::BackupRecords | FeedId::Probes => feed.noun(),
+        _ if health == Health::Denied => feed.noun(),
+        _ => "kubernetes",
     }
-    let worst = |n: &Vec<&str>| n.join(", ");
-    if by_cause.is_empty() {
-        return vec![feed_fact(
-            Health::Ok,
-            String::new(),
-            "data: ok: everything that answers is up to date".into(),
-        )];
-    }
-    let health = by_cause.keys().map(|(h, _)| *h).max().unwrap_or(Health::Unknown);
-    let class: Vec<String> =
-        by_cause.iter().map(|((h, _), feeds)| format!("{h:?} {}", worst(feeds))).collect();
-    let text: Vec<String> =
-        by_cause.iter().map(|((h, why), feeds)| format!("{} {}: {why}", worst(feeds), h.word())).collect();
-    vec![feed_fact(health, class.join("; "), format!("data: {}", text.join("; ")))]
 }
 
-fn feed_fact(health: Health, class: String, text: String) -> Fact {
-    Fact { key: "data".to_owned(), health, class, text, kind: Kind::State }
+fn is_not_known(health: Health) -> bool {
+    matches!(health, Health::Unknown | Health::Stale | Health::Denied)
+}
+
+/// One cause often takes several feeds with it: they are told by who is silent.
+fn feeds(state: &State) -> Fact {
+    let mut silent: BTreeMap<(Health, &str), (usize, String)> = BTreeMap::new();
+    for feed in FeedId::ALL {
+        let health = state.feed_health(feed);
+        if is_not_known(health) {
+            let failure = state.known.status(feed).failure;
+            let cause = failure.map_or_else(|| "no sign of life".to_owned(), |f| f.happened.to_string());
+            silent.entry((health, teller(feed, health))).or_insert((0, cause)).0 += 1;
+        }
+    }
+    let health = silent.keys().map(|(h, _)| *h).max().unwrap_or(Health::Ok);
+    let class: Vec<String> = silent.keys().map(|(h, who)| format!("{h:?} {who}")).collect();
+    let said = |((h, who), (n, why)): (&(Health, &str), &(usize, String))| {
+        let count = if *n > 1 { format!(" ({n} kinds)") } else { String::new() };
+        format!("{who}{count} {}: {why}", h.word())
+    };
+    let text: Vec<String> = silent.iter().map(said).collect();
+    let text = if text.is_empty() { "ok: all that answers is up to date".to_owned() } else { text.join("; ") };
+    Fact {
+        key: DATA.to_owned(),
+        health,
+        class: class.join("; "),
+        text: format!("data: {text}"),
+        kind: Kind::State,
+    }
 }
 
 /// The newest change of each kind, by workload.
