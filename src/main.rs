@@ -1,9 +1,9 @@
 //! Arguments → a command; errors → exit codes.
 
+mod places;
 mod stage;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,16 +14,14 @@ use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, ReviewArgs
 use midwatch::config::{Config, init_text};
 use midwatch::effect::{Effect, Wanted};
 use midwatch::input::Chord;
-use midwatch::journal::{self, Journal};
 use midwatch::model::Health;
 use midwatch::panels::PANELS;
-use midwatch::review::store as review_store;
-use midwatch::runbook::walk;
 use midwatch::runtime::{self, Headless, Kept, Settled, place};
 use midwatch::sim;
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
 use midwatch::{doctor, plain, report, review_command, runbook_command, setup, ui};
+use places::{audit_directory, journal, kept, left_behind};
 use stage::{Stage, prepare, simulate};
 
 /// Exit codes, as `--help` documents them.
@@ -152,64 +150,6 @@ async fn run(cli: Cli) -> Result<u8> {
             Ok(FINE)
         }
     }
-}
-
-/// The audit log, or why nothing can be recorded and so nothing be done. What is practised on a
-/// simulated cluster is not in it.
-fn journal(stage: Option<&Stage>, config: &Config) -> Result<Journal, String> {
-    let directory = match stage {
-        Some(stage) => stage.directory.path().join("audit"),
-        None => audit_directory(config).ok_or("there is no home directory for the audit log")?,
-    };
-    Journal::open(directory).map_err(|e| e.to_string())
-}
-
-/// Where everything is kept. What is practised on a simulated cluster is no baseline of a real one.
-fn kept(stage: Option<&Stage>, config: &Config) -> Kept {
-    let reviews = match stage {
-        Some(stage) => Some(stage.directory.path().join("reviews")),
-        None => review_store::default_directory(),
-    };
-    let (journal, walks) = (journal(stage, config), walks_directory(stage));
-    Kept { journal, walks, reviews, reports: PathBuf::from("."), session: None, lost: None }
-}
-
-/// Where walks are kept: what is practised on a simulated cluster goes with it.
-fn walks_directory(stage: Option<&Stage>) -> Option<PathBuf> {
-    match stage {
-        Some(stage) => Some(stage.directory.path().join("walks")),
-        None => walk::store::default_directory(),
-    }
-}
-
-/// Where the configuration has the audit log, else in the user's state directory, where there is a home.
-fn audit_directory(config: &Config) -> Option<PathBuf> {
-    config.audit.clone().or_else(journal::default_directory)
-}
-
-/// What was under way when a midwatch ended before it had seen the outcome.
-fn left_behind(journal: &Result<Journal, String>) -> Vec<String> {
-    let Ok(journal) = journal else { return Vec::new() };
-    let left = journal::show::left_behind(journal.directory()).unwrap_or_default();
-    left.iter()
-        .map(|r| {
-            let t = &r.entry.target;
-            let known = match r.entry.phase {
-                journal::Phase::Acted if t.kind == "command" => "it had been started",
-                journal::Phase::Acted => "the API server had taken it",
-                _ => "whether it was done is not known",
-            };
-            format!(
-                "{} {}/{} in {} was under way at {} when midwatch ended, and {known}: it is looked up in {}",
-                r.entry.action,
-                t.kind,
-                t.name,
-                t.namespace,
-                r.at.strftime("%Y-%m-%d %H:%M:%SZ"),
-                t.context
-            )
-        })
-        .collect()
 }
 
 /// The cockpit, which begins with what `first` asks for.

@@ -316,7 +316,8 @@ fn feeds(state: &State) -> Fact {
         format!("{who}{count} {}: {why}", h.word())
     };
     let text: Vec<String> = silent.iter().map(said).collect();
-    let text = if text.is_empty() { "ok: all that answers is up to date".to_owned() } else { text.join("; ") };
+    let text =
+        if text.is_empty() { "ok: all that answers is up to date".to_owned() } else { text.join("; ") };
     Fact {
         key: DATA.to_owned(),
         health,

@@ -43,7 +43,7 @@ impl State {
         if let Some(review) = &mut self.review {
             shift(&mut review.begun, by);
         }
-        self.dirty = super::Dirty { pods: true, rest: true };
+        self.dirty = super::Dirty::ALL;
         if by.abs() >= WORTH_TELLING {
             let way = if by.is_negative() { "back" } else { "forward" };
             let text = format!("the clock of this machine was set {way} by {}", human::span(by.abs()));

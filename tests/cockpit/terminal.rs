@@ -263,6 +263,7 @@ impl Terminal {
     }
 
     /// Waits until more has come than so many bytes.
+    #[allow(dead_code, reason = "for the benchmark, which shares this file")]
     pub fn until_received(&self, received: usize) {
         self.until_seen("a frame", |seen| seen.bytes.len() > received);
     }
