@@ -48,7 +48,7 @@ pub struct Global {
     /// The configuration, instead of $XDG_CONFIG_HOME/midwatch/midwatch.toml
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// dark, light, high-contrast, mono, or one of your own
+    /// dark, light, high-contrast, colorblind-dark, colorblind-light, mono, or one of your own
     #[arg(long, value_name = "NAME", global = true)]
     pub theme: Option<String>,
     /// default, vim, emacs, or one of your own

@@ -14,6 +14,7 @@ use crate::review::{Kind, SignOff};
 use crate::runbook::command::Invocation;
 use crate::runbook::document::{Expect, StepId};
 use crate::runbook::walk::What;
+use crate::state::place::Place;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -98,6 +99,10 @@ pub enum Effect {
     },
     /// Draw everything anew, whatever the terminal shows.
     Repaint,
+    /// Write down where the user is; None: there is nothing to come back to.
+    Keep(Option<Box<Place>>),
+    /// Whether to go on where a session was lost has been answered.
+    Settled,
     /// Send a text to the terminal's clipboard.
     Copy(String),
 }

@@ -1,9 +1,9 @@
 //! Arguments → a command; errors → exit codes.
 
+mod places;
 mod stage;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,16 +14,14 @@ use midwatch::cli::{Cli, Command, ConfigAction, Format, Global, Play, ReviewArgs
 use midwatch::config::{Config, init_text};
 use midwatch::effect::{Effect, Wanted};
 use midwatch::input::Chord;
-use midwatch::journal::{self, Journal};
 use midwatch::model::Health;
 use midwatch::panels::PANELS;
-use midwatch::review::store as review_store;
-use midwatch::runbook::walk;
-use midwatch::runtime::{self, Headless, Kept, Settled};
+use midwatch::runtime::{self, Headless, Kept, Settled, place};
 use midwatch::sim;
 use midwatch::state::{Page, State};
 use midwatch::terminal::{capabilities, guard};
 use midwatch::{doctor, plain, report, review_command, runbook_command, setup, ui};
+use places::{audit_directory, journal, kept, left_behind};
 use stage::{Stage, prepare, simulate};
 
 /// Exit codes, as `--help` documents them.
@@ -62,12 +60,13 @@ fn fail(error: &color_eyre::Report) -> ExitCode {
         // Whoever reads has seen enough: midwatch keys | head.
         return ExitCode::from(FINE);
     }
-    let text = format!("midwatch: {error:#}");
-    eprintln!(
-        "{}",
-        text.lines().map(|l| midwatch::model::Clean::new(l).to_string()).collect::<Vec<_>>().join("\n")
-    );
+    complain(&format!("midwatch: {error:#}"));
     ExitCode::from(FAILED)
+}
+
+/// Errors quote what they are about: files, names, answers.
+fn complain(text: &str) {
+    text.lines().for_each(|line| eprintln!("{}", midwatch::model::Clean::new(line)));
 }
 
 /// With `MIDWATCH_LOG=level`, a log under the XDG state directory; else none.
@@ -153,64 +152,6 @@ async fn run(cli: Cli) -> Result<u8> {
     }
 }
 
-/// The audit log, or why nothing can be recorded and so nothing be done. What is practised on a
-/// simulated cluster is not in it.
-fn journal(stage: Option<&Stage>, config: &Config) -> Result<Journal, String> {
-    let directory = match stage {
-        Some(stage) => stage.directory.path().join("audit"),
-        None => audit_directory(config).ok_or("there is no home directory for the audit log")?,
-    };
-    Journal::open(directory).map_err(|e| e.to_string())
-}
-
-/// Where everything is kept. What is practised on a simulated cluster is no baseline of a real one.
-fn kept(stage: Option<&Stage>, config: &Config) -> Kept {
-    let reviews = match stage {
-        Some(stage) => Some(stage.directory.path().join("reviews")),
-        None => review_store::default_directory(),
-    };
-    let (journal, walks) = (journal(stage, config), walks_directory(stage));
-    Kept { journal, walks, reviews, reports: PathBuf::from(".") }
-}
-
-/// Where walks are kept: what is practised on a simulated cluster goes with it.
-fn walks_directory(stage: Option<&Stage>) -> Option<PathBuf> {
-    match stage {
-        Some(stage) => Some(stage.directory.path().join("walks")),
-        None => walk::store::default_directory(),
-    }
-}
-
-/// Where the configuration has the audit log, else in the user's state directory, where there is a home.
-fn audit_directory(config: &Config) -> Option<PathBuf> {
-    config.audit.clone().or_else(journal::default_directory)
-}
-
-/// What was under way when a midwatch ended before it had seen the outcome.
-fn left_behind(journal: &Result<Journal, String>) -> Vec<String> {
-    let Ok(journal) = journal else { return Vec::new() };
-    let left = journal::show::left_behind(journal.directory()).unwrap_or_default();
-    left.iter()
-        .map(|r| {
-            let t = &r.entry.target;
-            let known = match r.entry.phase {
-                journal::Phase::Acted if t.kind == "command" => "it had been started",
-                journal::Phase::Acted => "the API server had taken it",
-                _ => "whether it was done is not known",
-            };
-            format!(
-                "{} {}/{} in {} was under way at {} when midwatch ended, and {known}: it is looked up in {}",
-                r.entry.action,
-                t.kind,
-                t.name,
-                t.namespace,
-                r.at.strftime("%Y-%m-%d %H:%M:%SZ"),
-                t.context
-            )
-        })
-        .collect()
-}
-
 /// The cockpit, which begins with what `first` asks for.
 async fn cockpit(
     global: &Global,
@@ -235,11 +176,26 @@ async fn cockpit(
     let capabilities = capabilities::detect();
     let size = crossterm::terminal::size().unwrap_or((80, 24));
     let mut state = setup::state(&global, config, &capabilities, clock.now(), size);
-    let kept = kept(stage, &state.settings.config);
+    let mut kept = kept(stage, &state.settings.config);
     for text in left_behind(&kept.journal) {
         state.notice(Health::Warning, text);
     }
     let first = first(&mut state);
+    // A demo's cluster is gone with it.
+    if let Some(directory) = place::default_directory().filter(|_| stage.is_none()) {
+        match place::Session::begin(&directory) {
+            Ok(session) => kept.session = Some(session),
+            Err(error) => {
+                let why = format!("a lost link will lose where you are: {}: {error}", directory.display());
+                state.notice(Health::Warning, why);
+            }
+        }
+        let lost = place::Session::lost(&directory, state.now, |place| place.fits(&state.target));
+        if let Some((session, place)) = lost.filter(|_| first.is_empty()) {
+            kept.lost = Some(session);
+            midwatch::update::place::offer(&mut state, place);
+        }
+    }
     runtime::run(state, clock, kept, first).await.wrap_err("could not use the terminal")?;
     Ok(FINE)
 }
@@ -434,7 +390,7 @@ async fn configuration(global: &Global, action: &ConfigAction) -> Result<u8> {
                 Ok(FINE)
             }
             Err(error) => {
-                eprintln!("{error}");
+                complain(&error.to_string());
                 Ok(FINDINGS)
             }
         },

@@ -1,6 +1,6 @@
 //! Everything that can happen, as plain data: the state is a fold of these.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::input::Chord;
@@ -27,6 +27,8 @@ pub enum Msg {
     },
     /// Time has passed.
     Tick(Timestamp),
+    /// The machine's clock was set by so much.
+    Stepped(SignedDuration),
     Batch(Batch),
     Connected {
         epoch: u32,

@@ -44,6 +44,15 @@ impl Health {
         }
     }
 
+    /// As it is shown where what it rests on is in doubt (stale, unknown, denied): what was healthy is
+    /// not known to be so any more, what was broken stays broken.
+    pub fn in_doubt(self, doubt: Option<Self>) -> Self {
+        match (self, doubt) {
+            (Self::Ok | Self::Progress, Some(doubt)) => doubt,
+            _ => self,
+        }
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",

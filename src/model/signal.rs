@@ -1,6 +1,6 @@
 //! What is measured of the service: series, readings, breakdowns, probes.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Clean, Failure};
@@ -146,6 +146,9 @@ pub struct Signal {
     pub query: Clean,
     /// Prometheus' warnings: the data may be partial.
     pub warning: Option<Clean>,
+    /// The server's time when this was told, in seconds since the Unix epoch: its clock need not be ours.
+    #[serde(default)]
+    pub present: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -163,6 +166,17 @@ pub enum Outcome {
 }
 
 impl Signal {
+    /// Counts its points with our clock, which shows `at` as it comes, where the server's differs by a
+    /// minute or more; by how much ours is ahead, in whole minutes, so that points don't wander.
+    pub fn align(&mut self, at: Timestamp) -> Option<SignedDuration> {
+        let ahead_s = at.as_second().checked_sub(self.present.take()?)?;
+        let minutes = ahead_s.saturating_add(30).div_euclid(60);
+        if let Outcome::Points { points, .. } = &mut self.outcome {
+            points.iter_mut().for_each(|point| point.t = point.t.saturating_add(minutes.saturating_mul(60)));
+        }
+        Some(SignedDuration::from_secs(minutes.saturating_mul(60)))
+    }
+
     pub fn latest(&self) -> Option<Point> {
         match &self.outcome {
             Outcome::Points { points, .. } => points.last().copied(),

@@ -156,9 +156,11 @@ impl Columns {
                 backup.last_success.as_ref().and_then(|r| r.size_bytes).map_or_else(dash, human::bytes);
             text += &format!(" {}", fit_right(&size, 9));
         }
+        // The runs are history: they stay what they were.
+        let health = health.in_doubt(paint.state.doubt(&[FeedId::CronJobs, FeedId::Jobs]));
         let mut spans = vec![paint.mark_span(health), paint.span(text + "  ", Role::Text)];
         spans.extend(backup.runs.iter().take(14).rev().map(|run| paint.mark_span(run_health(run))));
-        if health > Health::Ok {
+        if !words.is_empty() && health > Health::Ok {
             spans.push(Span::styled(format!("  {words}"), paint.health_style(health)));
         }
         Line::from(spans)

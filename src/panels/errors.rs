@@ -92,14 +92,11 @@ fn numbers(paint: &Paint<'_>) -> Line<'static> {
 
 fn budget_line(paint: &Paint<'_>) -> Line<'static> {
     match &paint.state.derived.budget {
-        Some(budget) => Line::from(Span::styled(
-            budget.words.clone(),
-            if budget.health > Health::Ok {
-                paint.health_style(budget.health)
-            } else {
-                paint.style(Role::Dim)
-            },
-        )),
+        Some(budget) if budget.health > Health::Ok => Line::from(vec![
+            paint.mark_span(budget.health),
+            Span::styled(format!(" {}", budget.words), paint.health_style(budget.health)),
+        ]),
+        Some(budget) => Line::from(paint.span(budget.words.clone(), Role::Dim)),
         None => Line::from(paint.span("error budget: no objective for the error ratio", Role::Dim)),
     }
 }

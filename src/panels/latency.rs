@@ -83,6 +83,8 @@ fn numbers(paint: &Paint<'_>) -> Line<'static> {
         let measure = measures::measure(state, id);
         let value = measure.value.map_or_else(|| "–".into(), human::seconds);
         let style = if id == SignalId::LatencyP95 && measure.health > Health::Ok {
+            spans.push(paint.mark_span(measure.health));
+            spans.push(paint.span(" ", Role::Text));
             paint.health_style(measure.health)
         } else {
             paint.style(Role::Text)

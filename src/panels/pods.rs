@@ -182,14 +182,15 @@ fn workload_name(state: &State, row: &WorkloadRow) -> String {
 
 fn workload_line(paint: &Paint<'_>, row: &WorkloadRow, widths: &Widths) -> Line<'static> {
     let state = paint.state;
+    let health = row.health.in_doubt(state.doubt(&NEEDED));
     let ready = fit_right(&format!("{}/{}", row.ready, row.wanted), widths.ready);
     let revision = row.revision.map_or_else(|| "–".into(), |r| r.to_string());
     let since = row.since.map_or_else(|| "–".into(), |at| human::age(state.now.duration_since(at)));
     let name = fit(&workload_name(state, row), widths.name);
     Line::from(vec![
-        paint.mark_span(row.health),
+        paint.mark_span(health),
         paint.span(format!(" {name} {ready} {revision:>4} {since:>6}  "), Role::Text),
-        Span::styled(row.state.clone(), paint.health_style(row.health)),
+        Span::styled(row.state.clone(), paint.health_style(health)),
     ])
 }
 
@@ -342,7 +343,7 @@ impl Columns {
             after += &format!("  {}", fit(pod.node.as_deref().unwrap_or("–"), self.node - 2));
         }
         Line::from(vec![
-            paint.mark_span(health),
+            paint.mark_span(health.in_doubt(state.doubt(&[FeedId::Pods]))),
             paint.span(before, Role::Text),
             Span::styled(
                 fit(&pod.status, 16),

@@ -23,9 +23,10 @@ use tokio::time::MissedTickBehavior;
 use crate::clock::Clock;
 use crate::effect::Effect;
 use crate::input::{Chord, Code};
+use crate::model::Health;
 use crate::msg::Msg;
 use crate::runbook::walk::Status;
-use crate::runtime::signals::{Event, Signals};
+use crate::runtime::signals::{Event, Signals, stop};
 use crate::runtime::{Engine, Kept, waiting, window};
 use crate::state::actions::Stage;
 use crate::state::walk::Walking;
@@ -76,6 +77,13 @@ pub async fn run(
             biased;
             event = signals.next() => match event {
                 Event::Terminate => break,
+                // Lines need nothing of the terminal: it may stop as it is.
+                Event::Stop => {
+                    if let Err(why) = stop() {
+                        state.notice(Health::Warning, why);
+                    }
+                    Vec::new()
+                }
                 Event::Resize | Event::Continue => Vec::new(),
             },
             line = input.lines.recv(), if plain.takes(&state) => match line {

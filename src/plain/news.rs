@@ -23,6 +23,9 @@ const SETTLES: SignedDuration = SignedDuration::from_secs(20);
 /// Two marks of a workload that are this close are of one change.
 const SAME_CHANGE: SignedDuration = SignedDuration::from_mins(3);
 
+/// The fact that tells how fresh the data is.
+const DATA: &str = "data";
+
 /// One thing that can change.
 struct Fact {
     key: String,
@@ -89,7 +92,13 @@ impl News {
         }
         let facts = facts(state);
         let mut lines: Vec<(Health, String)> = self.gone(&facts, now);
+        let fresh = facts.iter().any(|f| f.key == DATA && f.health == Health::Ok);
         for fact in facts {
+            // What is silent is told once, and not again by each that is not known for it.
+            let by_silence = !fresh && fact.key != DATA && is_not_known(fact.health);
+            if by_silence && self.said.contains_key(&fact.key) {
+                continue;
+            }
             if let Some(line) = self.line(&fact, now) {
                 lines.push((fact.health, line));
                 self.take(fact, now);
@@ -191,7 +200,7 @@ fn facts(state: &State) -> Vec<Fact> {
         kind: Kind::State,
     }));
     facts.extend(alerts::groups(state).iter().map(|group| alert(state, group)));
-    facts.extend(feeds(state));
+    facts.push(feeds(state));
     facts.extend(marks(state));
     facts.extend(running(state));
     facts
@@ -276,36 +285,46 @@ fn alert(state: &State, group: &alerts::Group<'_>) -> Fact {
     }
 }
 
-/// One cause often takes several feeds with it: they are told by their cause.
-fn feeds(state: &State) -> Vec<Fact> {
-    let mut by_cause: BTreeMap<(Health, String), Vec<&str>> = BTreeMap::new();
-    for feed in FeedId::ALL {
-        let health = state.feed_health(feed);
-        if !matches!(health, Health::Unknown | Health::Stale | Health::Denied) {
-            continue;
-        }
-        let status = state.known.status(feed);
-        let cause = status.failure.map_or_else(|| "no sign of life".to_owned(), |f| f.happened.to_string());
-        by_cause.entry((health, cause)).or_default().push(feed.noun());
+/// Who tells it: what is refused is told by its kind, the rest by the server that is silent.
+fn teller(feed: FeedId, health: Health) -> &'static str {
+    match feed {
+        FeedId::Signals | FeedId::Alerts | FeedId::BackupRecords | FeedId::Probes => feed.noun(),
+        _ if health == Health::Denied => feed.noun(),
+        _ => "kubernetes",
     }
-    let worst = |n: &Vec<&str>| n.join(", ");
-    if by_cause.is_empty() {
-        return vec![feed_fact(
-            Health::Ok,
-            String::new(),
-            "data: ok: everything that answers is up to date".into(),
-        )];
-    }
-    let health = by_cause.keys().map(|(h, _)| *h).max().unwrap_or(Health::Unknown);
-    let class: Vec<String> =
-        by_cause.iter().map(|((h, _), feeds)| format!("{h:?} {}", worst(feeds))).collect();
-    let text: Vec<String> =
-        by_cause.iter().map(|((h, why), feeds)| format!("{} {}: {why}", worst(feeds), h.word())).collect();
-    vec![feed_fact(health, class.join("; "), format!("data: {}", text.join("; ")))]
 }
 
-fn feed_fact(health: Health, class: String, text: String) -> Fact {
-    Fact { key: "data".to_owned(), health, class, text, kind: Kind::State }
+fn is_not_known(health: Health) -> bool {
+    matches!(health, Health::Unknown | Health::Stale | Health::Denied)
+}
+
+/// One cause often takes several feeds with it: they are told by who is silent.
+fn feeds(state: &State) -> Fact {
+    let mut silent: BTreeMap<(Health, &str), (usize, String)> = BTreeMap::new();
+    for feed in FeedId::ALL {
+        let health = state.feed_health(feed);
+        if is_not_known(health) {
+            let failure = state.known.status(feed).failure;
+            let cause = failure.map_or_else(|| "no sign of life".to_owned(), |f| f.happened.to_string());
+            silent.entry((health, teller(feed, health))).or_insert((0, cause)).0 += 1;
+        }
+    }
+    let health = silent.keys().map(|(h, _)| *h).max().unwrap_or(Health::Ok);
+    let class: Vec<String> = silent.keys().map(|(h, who)| format!("{h:?} {who}")).collect();
+    let said = |((h, who), (n, why)): (&(Health, &str), &(usize, String))| {
+        let count = if *n > 1 { format!(" ({n} kinds)") } else { String::new() };
+        format!("{who}{count} {}: {why}", h.word())
+    };
+    let text: Vec<String> = silent.iter().map(said).collect();
+    let text =
+        if text.is_empty() { "ok: all that answers is up to date".to_owned() } else { text.join("; ") };
+    Fact {
+        key: DATA.to_owned(),
+        health,
+        class: class.join("; "),
+        text: format!("data: {text}"),
+        kind: Kind::State,
+    }
 }
 
 /// The newest change of each kind, by workload.
@@ -340,4 +359,94 @@ fn running(state: &State) -> impl Iterator<Item = Fact> {
             kind: Kind::Progress,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::Key;
+    use crate::model::workload::WorkloadKind;
+    use crate::review::testing;
+
+    fn state(workloads: usize, health: Health) -> State {
+        let mut state = testing::state();
+        let row = |i: usize| WorkloadRow {
+            key: Key::new("shop", format!("w{i}")),
+            kind: WorkloadKind::Deployment,
+            health,
+            ready: 1,
+            wanted: 2,
+            revision: Some(3),
+            since: None,
+            state: String::new(),
+        };
+        Arc::make_mut(&mut state.derived.pods).workloads = (0..workloads).map(row).collect();
+        state
+    }
+
+    fn all(state: &mut State, health: Health) {
+        Arc::make_mut(&mut state.derived.pods).workloads.iter_mut().for_each(|row| row.health = health);
+    }
+
+    fn told(news: &mut News, state: &State) -> Vec<String> {
+        let mut out = Vec::new();
+        news.tell(state, &mut out).unwrap();
+        String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_is_as_it_was_is_not_said() {
+        let mut state = state(3, Health::Ok);
+        let mut news = News::default();
+        news.begin(&state);
+        assert_eq!(told(&mut news, &state), Vec::<String>::new());
+        state.now += SignedDuration::from_secs(30);
+        all(&mut state, Health::Critical);
+        let lines = told(&mut news, &state);
+        assert!(lines.len() == 3 && lines[0].contains("worse: deployment/shop/w0: critical"), "{lines:?}");
+        assert_eq!(told(&mut news, &state), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_storm_is_summed_up() {
+        let mut state = state(200, Health::Ok);
+        let mut news = News::default();
+        news.begin(&state);
+        let mut minute = Vec::new();
+        for second in 0..60 {
+            state.now += SignedDuration::from_secs(1);
+            all(&mut state, if second % 2 == 0 { Health::Critical } else { Health::Ok });
+            minute.extend(told(&mut news, &state));
+        }
+        assert_eq!(minute.len(), MOST_A_MINUTE, "{minute:#?}");
+        state.now += SignedDuration::from_secs(61);
+        let after = told(&mut news, &state);
+        assert!(after[0].contains("more changes were too many to be told"), "{after:?}");
+    }
+
+    #[test]
+    fn what_flaps_is_told_by_how_it_stands() {
+        let mut state = state(1, Health::Ok);
+        let mut news = News::default();
+        news.begin(&state);
+        let mut minute = Vec::new();
+        for second in 0..60 {
+            state.now += SignedDuration::from_secs(1);
+            all(&mut state, if second % 2 == 0 { Health::Critical } else { Health::Ok });
+            minute.extend(told(&mut news, &state));
+        }
+        let flapping = minute.iter().filter(|l| l.contains("w0")).count();
+        assert!((1..=3).contains(&flapping), "{minute:#?}");
+    }
+
+    #[test]
+    fn what_is_not_known_any_more_is_not_better() {
+        assert_eq!(direction(Health::Critical, Health::Unknown), Some("not known any more"));
+        assert_eq!(direction(Health::Critical, Health::Stale), Some("not known any more"));
+        assert_eq!(direction(Health::Critical, Health::Warning), Some("better"));
+        assert_eq!(direction(Health::Unknown, Health::Warning), Some("worse"));
+        assert_eq!(direction(Health::Stale, Health::Ok), Some("better"));
+    }
 }

@@ -52,7 +52,9 @@ pub fn print(state: &State, out: &mut impl Write) -> Result<()> {
         writeln!(out, "{heading}:")?;
         for line in lines {
             let word = line.outcome().word();
-            writeln!(out, "  {}: {word}: {}: {}", line.id, line.title, views::spoken(&line.sentence()))?;
+            // The id is what 'note' wants.
+            let title = if line.id == line.title { String::new() } else { format!(" ({})", line.title) };
+            writeln!(out, "  {}{title}: {word}: {}", line.id, views::spoken(&line.sentence()))?;
             if !line.seen.verdict.is_pass() {
                 for detail in line.seen.details.iter().take(MOST_DETAILS) {
                     writeln!(out, "    {}: {}", detail.health.word(), views::spoken(&detail.text))?;

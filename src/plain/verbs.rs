@@ -354,6 +354,8 @@ mod tests {
     /// Commands of keys that a typed line has no need of: they move a cursor, or change how it is drawn.
     const OF_THE_SCREEN: &[Command] = &[
         Command::Palette,
+        // To the terminal's clipboard: an escape sequence. Lines are copied by the terminal itself.
+        Command::Copy,
         Command::FocusNext,
         Command::FocusPrevious,
         Command::Open,

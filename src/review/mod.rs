@@ -14,7 +14,7 @@ pub mod report;
 pub mod signoff;
 pub mod store;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod trend;
 
 use std::cmp::Reverse;

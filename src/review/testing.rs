@@ -47,7 +47,10 @@ pub fn failure(happened: &str) -> Failure {
 pub fn measured(state: &mut State, id: SignalId, v: f64) {
     let points = vec![Point { t: state.now.as_second(), v }];
     let outcome = Outcome::Points { step_s: 0, points };
-    state.known.signals.insert(id, Signal { id, outcome, query: Clean::default(), warning: None });
+    state
+        .known
+        .signals
+        .insert(id, Signal { id, outcome, query: Clean::default(), warning: None, present: None });
 }
 
 type Told = (Question, Result<Answer, Failure>);

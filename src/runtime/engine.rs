@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::feeding::{Ended, Feeding};
+use super::place;
 use super::review::{self, Places};
 use super::walks::Walks;
 use crate::actions::gateway::{Gateway, Given};
@@ -17,13 +19,11 @@ use crate::journal::Journal;
 use crate::model::action::Request;
 use crate::model::log::LogRequest;
 use crate::model::scope::Target;
-use crate::model::{Batch, Clean, Failure, FailureKind, Key};
+use crate::model::{Clean, Failure, FailureKind, Key};
 use crate::msg::{Msg, WalkMsg};
-use crate::sources::{self, Context, SOURCES, Session, Wants};
+use crate::sources::{self, Session, Wants};
 use crate::state::Settings;
 
-/// Batches that wait for the loop; sources that are faster wait in turn.
-const FEED_QUEUE: usize = 64;
 /// A kubeconfig that can't be used is looked at again: someone may be mending it.
 const RECONNECT: Duration = Duration::from_secs(10);
 /// Keys that were on their way when a plan came onto the screen were not meant for it.
@@ -39,12 +39,22 @@ pub struct Kept {
     pub reviews: Option<PathBuf>,
     /// Where reports are written that were asked for by a key.
     pub reports: PathBuf,
+    /// Where the place of this session is kept, and the session that is offered to be gone on with.
+    pub session: Option<place::Session>,
+    pub lost: Option<place::Session>,
 }
 
 impl Kept {
     /// Nothing is kept, and nothing can be done.
     pub fn nowhere(why: &str) -> Self {
-        Self { journal: Err(why.to_owned()), walks: None, reviews: None, reports: PathBuf::from(".") }
+        Self {
+            journal: Err(why.to_owned()),
+            walks: None,
+            reviews: None,
+            reports: PathBuf::from("."),
+            session: None,
+            lost: None,
+        }
     }
 }
 
@@ -61,6 +71,8 @@ pub struct Engine {
     walks: Arc<Walks>,
     places: Places,
     reports: PathBuf,
+    own: Option<place::Keeper>,
+    lost: Option<place::Session>,
 }
 
 impl Engine {
@@ -71,7 +83,7 @@ impl Engine {
         window: Duration,
         kept: Kept,
     ) -> Self {
-        let Kept { journal, walks, reviews, reports } = kept;
+        let Kept { journal, walks, reviews, reports, session: own, lost } = kept;
         let audit = journal.as_ref().map(|j| j.directory().to_owned()).map_err(Clone::clone);
         let places = Places { sign_offs: reviews, walks: walks.clone(), audit };
         let config = settings.config.clone();
@@ -91,6 +103,8 @@ impl Engine {
             walks: Arc::new(walks),
             places,
             reports,
+            own: own.map(place::Keeper::start),
+            lost,
             session,
             messages,
             config,
@@ -182,6 +196,16 @@ impl Engine {
                     drop(messages.blocking_send(Msg::Reported(written)));
                 });
             }
+            Effect::Keep(place) => {
+                if let Some(own) = &self.own {
+                    own.keep(place.map(|place| *place));
+                }
+            }
+            Effect::Settled => {
+                if let Some(lost) = self.lost.take() {
+                    lost.forget();
+                }
+            }
             // The loop's own.
             Effect::Quit | Effect::Suspend | Effect::Repaint | Effect::Copy(_) => {}
         }
@@ -215,22 +239,33 @@ impl Engine {
         let (wants, session) = (self.wants.subscribe(), self.session.clone());
         let gateway = self.gateway.clone();
         let work = async move {
+            let mut before: Option<Arc<Session>> = None;
             loop {
-                match sources::session::connect(&target).await {
-                    Ok(opened) => {
-                        let opened = Arc::new(opened);
-                        let scope = opened.scope.clone();
-                        session.send_replace(Some(opened.clone()));
-                        drop(messages.send(Msg::Connected { epoch, scope }).await);
-                        tokio::spawn(gateway.recover(opened.clone()));
-                        start_sources(epoch, opened, config, clock, messages, wants).await;
-                        return;
-                    }
+                let opening = match &before {
+                    Some(before) => before.again().await,
+                    None => sources::session::connect(&target).await,
+                };
+                let opened = match opening {
+                    Ok(opened) => Arc::new(opened),
                     Err(failure) => {
                         drop(messages.send(Msg::ConnectFailed { epoch, failure }).await);
                         tokio::time::sleep(RECONNECT).await;
+                        continue;
                     }
+                };
+                let scope = opened.scope.clone();
+                session.send_replace(Some(opened.clone()));
+                drop(messages.send(Msg::Connected { epoch, scope }).await);
+                if before.is_none() {
+                    tokio::spawn(gateway.clone().recover(opened.clone()));
                 }
+                let (config, clock) = (config.clone(), clock.clone());
+                let (messages, wants) = (messages.clone(), wants.clone());
+                let feeding = Feeding { epoch, session: opened.clone(), config, clock, messages, wants };
+                if feeding.run().await == Ended::Left {
+                    return;
+                }
+                before = Some(opened);
             }
         };
         tokio::spawn(async move {
@@ -303,41 +338,6 @@ impl Drop for Engine {
         self.scope.cancel();
         self.log.cancel();
     }
-}
-
-/// Runs every source until the future is dropped with its scope.
-async fn start_sources(
-    epoch: u32,
-    session: Arc<Session>,
-    config: Arc<Config>,
-    clock: Clock,
-    messages: mpsc::Sender<Msg>,
-    wants: watch::Receiver<Wants>,
-) {
-    let (out, mut batches) = mpsc::channel::<Batch>(FEED_QUEUE);
-    let stop = CancellationToken::new();
-    let ends = stop.clone().drop_guard();
-    for source in SOURCES {
-        let context = Context {
-            epoch,
-            session: session.clone(),
-            config: config.clone(),
-            out: out.clone(),
-            stop: stop.clone(),
-            wants: wants.clone(),
-            found: session.found.clone(),
-        };
-        tokio::spawn(source.run(context));
-    }
-    drop(out);
-    while let Some(mut batch) = batches.recv().await {
-        // Observed as it arrives, by the clock that ages are counted with.
-        batch.at = clock.now();
-        if messages.send(Msg::Batch(batch)).await.is_err() {
-            break;
-        }
-    }
-    drop(ends);
 }
 
 fn no_session(tried: &str) -> Failure {

@@ -3,7 +3,9 @@
 
 mod asking;
 mod engine;
+mod feeding;
 mod headless;
+pub mod place;
 mod review;
 pub(crate) mod signals;
 mod walks;
@@ -26,8 +28,9 @@ pub use headless::{Headless, Settled, settle};
 
 /// At most four frames a second for data: over a slow link more would only queue.
 const DATA_FRAME: Duration = Duration::from_millis(250);
-/// A window that is being dragged sends a hundred sizes a second; the last one counts.
-const RESIZE_DEBOUNCE: Duration = Duration::from_millis(50);
+/// A window that is being dragged sends a hundred sizes a second; the last one counts. Thirteen frames
+/// for sizes, four for data and the clock's are fewer than 20 in a second.
+const RESIZE_DEBOUNCE: Duration = Duration::from_millis(75);
 /// Messages taken in one go before keys are looked at again: at most 4,000 objects, a few milliseconds.
 const BATCH: usize = 8;
 
@@ -69,7 +72,9 @@ pub async fn run(mut state: State, clock: Clock, kept: Kept, first: Vec<Effect>)
             }
             () = pace.due() => Urgency::Now,
             _ = tick.tick() => {
-                apply(&mut state, Msg::Tick(clock.now()), &mut engine, &screen);
+                for msg in tick_of(&clock) {
+                    apply(&mut state, msg, &mut engine, &screen);
+                }
                 Urgency::Now
             }
             Some(msg) = messages.recv() => {
@@ -94,6 +99,12 @@ pub async fn run(mut state: State, clock: Clock, kept: Kept, first: Vec<Effect>)
     Ok(())
 }
 
+/// A second has passed; before it is told, where the machine's clock was set, by how much.
+pub fn tick_of(clock: &Clock) -> impl Iterator<Item = Msg> + use<> {
+    let stepped = clock.follow().map(Msg::Stepped);
+    stepped.into_iter().chain([Msg::Tick(clock.now())])
+}
+
 pub(crate) fn window(state: &State) -> Duration {
     state.view.window.duration().try_into().unwrap_or(Duration::from_secs(3600))
 }
@@ -110,12 +121,18 @@ fn apply(state: &mut State, msg: Msg, engine: &mut Engine, screen: &Screen) -> b
         match effect {
             Effect::Quit => return true,
             Effect::Repaint => screen.repaint(),
-            Effect::Suspend => signals::suspend(screen),
+            Effect::Suspend => suspend(state, screen),
             Effect::Copy(text) => screen.copy(&text),
             other => engine.perform(other),
         }
     }
     false
+}
+
+fn suspend(state: &mut State, screen: &Screen) {
+    if let Err(why) = signals::suspend(screen) {
+        state.notice(crate::model::Health::Warning, why);
+    }
 }
 
 fn on_signal(
@@ -131,11 +148,14 @@ fn on_signal(
             let (columns, rows) = signals::size();
             update(state, Msg::Resize { columns, rows });
         }
+        signals::Event::Stop => suspend(state, screen),
         signals::Event::Continue => {
             screen.enter();
             let (columns, rows) = signals::size();
             update(state, Msg::Resize { columns, rows });
-            update(state, Msg::Tick(clock.now()));
+            for msg in tick_of(clock) {
+                apply(state, msg, engine, screen);
+            }
             return apply(state, Msg::Resumed, engine, screen);
         }
     }

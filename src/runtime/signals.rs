@@ -8,6 +8,8 @@ use crate::terminal::writer::Screen;
 pub enum Event {
     Terminate,
     Resize,
+    /// Asked to stop from outside; Ctrl-Z is a key like others.
+    Stop,
     Continue,
 }
 
@@ -16,6 +18,7 @@ pub struct Signals {
     interrupt: Signal,
     hangup: Signal,
     resize: Signal,
+    stop: Signal,
     resume: Signal,
     quit: Signal,
 }
@@ -27,6 +30,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
             resize: signal(SignalKind::window_change())?,
+            stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
             resume: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
             quit: signal(SignalKind::quit())?,
         })
@@ -39,21 +43,45 @@ impl Signals {
             _ = self.hangup.recv() => Event::Terminate,
             _ = self.quit.recv() => Event::Terminate,
             _ = self.resize.recv() => Event::Resize,
+            _ = self.stop.recv() => Event::Stop,
             _ = self.resume.recv() => Event::Continue,
         }
     }
 }
 
 /// Gives the terminal back and stops, as Ctrl-Z does; SIGCONT takes it over again.
-pub fn suspend(screen: &Screen) {
-    screen.leave();
-    // SIGTSTP keeps its default action: nothing here handles it.
-    if let Err(error) =
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP)
-    {
-        tracing::warn!(%error, "could not stop");
-        screen.enter();
+///
+/// # Errors
+/// Nobody would continue it, or it can't be stopped; it goes on.
+pub fn suspend(screen: &Screen) -> Result<(), &'static str> {
+    if !has_shell() {
+        return Err(NO_SHELL);
     }
+    screen.leave();
+    stop().inspect_err(|_| screen.enter())
+}
+
+const NO_SHELL: &str = "not stopped: no shell is there to continue it";
+
+/// Stops. SIGTSTP is handled here, so the stop itself is SIGSTOP; of the whole group, as a shell waits
+/// for all of a script that runs midwatch.
+///
+/// # Errors
+/// As for [`suspend`].
+pub fn stop() -> Result<(), &'static str> {
+    if !has_shell() {
+        return Err(NO_SHELL);
+    }
+    rustix::process::kill_current_process_group(rustix::process::Signal::STOP)
+        .map_err(|_| "could not be stopped")
+}
+
+/// Whether there is a shell with job control: the leader of our session stands outside our process
+/// group. In `ssh host midwatch` and in a tmux window of its own there is none, and the kernel, too,
+/// discards a stop there.
+fn has_shell() -> bool {
+    use rustix::process::{getpgrp, getsid};
+    getsid(None).is_ok_and(|leader| leader != getpgrp())
 }
 
 /// Columns and rows; 80×24 where the terminal does not say.

@@ -50,6 +50,9 @@ pub struct Fault {
     /// What becomes of requests that change something; dry runs and reviews change nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub writes: Option<WriteFault>,
+    /// Added to every answer of Prometheus and of Alertmanager, in milliseconds.
+    pub prometheus_ms: u64,
+    pub alertmanager_ms: u64,
     /// How far the API server's clock is ahead (or behind), in seconds.
     pub skew_s: i64,
 }

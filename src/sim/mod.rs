@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod redis;
 pub mod scenario;
 mod server;
+mod slow;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -26,3 +27,4 @@ pub use cluster::http::RequestRecord;
 pub use fault::{Fault, WriteFault};
 pub use scenario::{Scenario, ScenarioError, scenarios};
 pub use server::{Options, Sim, SimError, start};
+pub use slow::Waiting;

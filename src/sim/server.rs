@@ -31,6 +31,7 @@ use super::fault::{Fault, Faults};
 use super::metrics::{Metrics, RuleError};
 use super::redis::{self, Redis};
 use super::scenario::Scenario;
+use super::slow::{Waiting, slowed};
 use super::tls::TlsListener;
 use super::world::cast::SHOP;
 use super::world::{Parts, World};
@@ -80,8 +81,7 @@ pub struct Sim {
     alertmanager: SocketAddr,
     redis: SocketAddr,
     redis_password: SecretString,
-    admin: SecretString,
-    viewer: SecretString,
+    waiting: (Arc<Waiting>, Arc<Waiting>),
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -97,7 +97,7 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
     let parts = Parts {
         store: Arc::new(Store::new(options.seed)),
         metrics: Metrics::new(clock),
-        auth: Arc::new(Auth::new(admin.clone(), viewer.clone(), &options.scenario.rights, faults.clone())),
+        auth: Arc::new(Auth::new(admin, viewer, &options.scenario.rights, faults.clone())),
         faults,
         served: Arc::default(),
     };
@@ -112,6 +112,9 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
     let (redis_password, redis_viewer) = (token("c"), token("d"));
     parts.store.create(Kind::Secret, cache_secret(&redis_password, &redis_viewer), origin_ms)?;
     let redis = Arc::new(Redis::new(world.clone(), clock, redis_password.clone(), redis_viewer));
+    let waiting: (Arc<Waiting>, Arc<Waiting>) = Default::default();
+    let (prometheus, alertmanager) = (parts.metrics.prometheus(), parts.metrics.alertmanager());
+    let faults = parts.faults.clone();
     let api = Arc::new(Api {
         store: parts.store,
         clock,
@@ -120,8 +123,8 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
         served: parts.served,
         world,
         redis: redis.clone(),
-        prometheus: parts.metrics.prometheus(),
-        alertmanager: parts.metrics.alertmanager(),
+        prometheus: slowed(prometheus, faults.clone(), |f| f.prometheus_ms, waiting.0.clone()),
+        alertmanager: slowed(alertmanager, faults, |f| f.alertmanager_ms, waiting.1.clone()),
         requests: Mutex::new(VecDeque::new()),
     });
     let mut tasks = vec![tokio::spawn(keep_time(api.clone())), tokio::spawn(churn(api.clone()))];
@@ -132,7 +135,7 @@ pub async fn start(options: Options) -> Result<Sim, SimError> {
     let alertmanager = serve(guarded(api.clone(), api.alertmanager.clone()), &mut tasks).await?;
     let (redis, listening) = redis::listen(redis).await?;
     tasks.push(listening);
-    Ok(Sim { api, kube, certificate, prometheus, alertmanager, redis, redis_password, admin, viewer, tasks })
+    Ok(Sim { api, kube, certificate, prometheus, alertmanager, redis, redis_password, waiting, tasks })
 }
 
 /// A token that nobody else on the machine can guess, whatever the seed.
@@ -274,11 +277,12 @@ impl Sim {
 
     /// The bearer token of the first context's user, for all three sockets.
     pub fn token(&self) -> SecretString {
-        self.admin.clone()
+        self.api.auth.tokens().0
     }
 
     /// A kubeconfig with two contexts: `prod-eu-1`, and `prod-eu-1-viewer` with few rights.
     pub fn kubeconfig_yaml(&self) -> String {
+        let (admin, viewer) = self.api.auth.tokens();
         format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: prod-eu-1\nclusters:\n- name: prod-eu-1\n  cluster:\n    \
              server: {}\n    certificate-authority-data: {}\ncontexts:\n- name: prod-eu-1\n  context: {{cluster: prod-eu-1, user: {ADMIN}, namespace: shop}}\n\
@@ -286,14 +290,34 @@ impl Sim {
              - name: {ADMIN}\n  user: {{token: {}}}\n- name: {VIEWER}\n  user: {{token: {}}}\n",
             self.kube_url(),
             base64::engine::general_purpose::STANDARD.encode(&self.certificate),
-            self.admin.expose_secret(),
-            self.viewer.expose_secret()
+            admin.expose_secret(),
+            viewer.expose_secret()
         )
+    }
+
+    /// Replaces the tokens: those of the kubeconfig so far are not taken any more.
+    pub fn rotate_tokens(&self) {
+        self.api.auth.replace_tokens(token("a"), token("b"));
+    }
+
+    /// The questions that wait for Prometheus.
+    pub fn waiting_for_prometheus(&self) -> &Waiting {
+        &self.waiting.0
+    }
+
+    /// The questions that wait for Alertmanager.
+    pub fn waiting_for_alertmanager(&self) -> &Waiting {
+        &self.waiting.1
     }
 
     /// The requests that the API server has answered, oldest first; the last ten thousand.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.api.requests.lock().unwrap_or_else(|e| e.into_inner()).iter().cloned().collect()
+    }
+
+    /// How many requests the API server has answered since the start.
+    pub fn answered(&self) -> u64 {
+        self.api.served.all().iter().map(|(_, count)| count).sum()
     }
 
     /// Makes the API server misbehave from now on; `Fault::default()` ends it.

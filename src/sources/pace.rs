@@ -11,7 +11,7 @@ use crate::model::{Batch, Change, Failure, FailureKind, FeedId, Health};
 const FIRST: Duration = Duration::from_secs(1);
 const MOST: Duration = Duration::from_secs(30);
 
-/// What does not change by itself within seconds: permissions, credentials, what is configured.
+/// What does not change by itself within seconds: permissions, what is configured.
 const SETTLED: Duration = Duration::from_secs(60);
 
 /// Waits that grow with failures in a row.
@@ -31,11 +31,12 @@ impl Pace {
     /// The wait after one more failure of this kind.
     pub fn after(&mut self, kind: FailureKind) -> Duration {
         match kind {
-            FailureKind::Denied
-            | FailureKind::Unauthenticated
-            | FailureKind::Absent
-            | FailureKind::NotConfigured => SETTLED,
-            FailureKind::Unreachable | FailureKind::Throttled | FailureKind::ServerError => self.0.pause(),
+            FailureKind::Denied | FailureKind::Absent | FailureKind::NotConfigured => SETTLED,
+            // Credentials are replaced by others than us: the next may be there already.
+            FailureKind::Unauthenticated
+            | FailureKind::Unreachable
+            | FailureKind::Throttled
+            | FailureKind::ServerError => self.0.pause(),
         }
     }
 }

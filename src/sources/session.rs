@@ -2,20 +2,24 @@
 
 mod commands;
 mod kubeconfig;
+mod origin;
+mod renewing;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::header::USER_AGENT;
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::config::Config;
 use tokio::sync::{Notify, OnceCell};
 
 use super::kubernetes::{
     api, list,
-    trouble::{Ask, Trouble, root_cause},
+    trouble::{Ask, Trouble},
 };
 pub use crate::model::scope::{ContextName, NamespaceChoice, Scope, Target};
 use crate::model::{Clean, Failure, FailureKind};
+use origin::Origin;
+pub use renewing::NotRenewed;
+use renewing::{Credentials, Lane};
 
 /// Enough for a connection across the world, and short enough for someone who waits.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,7 +28,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// How long a credential plugin may take: a browser login can't be waited for here.
-const PLUGIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Shorter than [`api::PATIENCE`], so that it is the plugin that is named.
+const PLUGIN_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// A client that only reads, and the scope it was made for. Mutating clients are made elsewhere.
 pub struct Session {
@@ -34,7 +39,7 @@ pub struct Session {
     version: OnceLock<ServerVersion>,
     reached: Notify,
     /// What the client was made from; none in tests with a client of their own.
-    config: Option<Box<Config>>,
+    credentials: Option<Arc<Credentials>>,
     hand: OnceCell<kube::Client>,
     user: OnceCell<String>,
     /// The kubeconfig that commands are given before the others.
@@ -55,9 +60,9 @@ pub struct ServerVersion {
 impl Session {
     pub fn new(client: kube::Client, scope: Scope, target: Target) -> Self {
         let (version, reached) = (OnceLock::new(), Notify::new());
-        let (config, hand, user) = (None, OnceCell::new(), OnceCell::new());
+        let (credentials, hand, user) = (None, OnceCell::new(), OnceCell::new());
         let (commands, found) = Default::default();
-        Self { client, scope, target, version, reached, config, hand, user, commands, found }
+        Self { client, scope, target, version, reached, credentials, hand, user, commands, found }
     }
 
     /// Asked for until it is known once; those who ask at the same time don't wait for each other.
@@ -78,12 +83,23 @@ impl Session {
     /// As for the client that reads.
     pub async fn hand(&self) -> Result<kube::Client, Trouble> {
         let make = || async {
-            let Some(config) = self.config.clone() else { return Ok(self.client.clone()) };
-            // A credential plugin blocks.
-            let made = tokio::task::spawn_blocking(move || kube::Client::try_from(*config)).await;
-            made.map_err(|e| Trouble::Unreachable(e.to_string()))?.map_err(|e| Trouble::of(&e))
+            let Some(credentials) = self.credentials.clone() else { return Ok(self.client.clone()) };
+            let lane = Lane::open(credentials).await;
+            lane.map(|lane| lane.client(self.client.default_namespace()))
+                .map_err(|failure| Trouble::Credentials(failure.happened.to_string()))
         };
         self.hand.get_or_try_init(make).await.cloned()
+    }
+
+    /// The same cluster and the same scope over new connections, with credentials that are read again.
+    ///
+    /// # Errors
+    /// As [`connect`], and where the kubeconfig leads elsewhere than before.
+    pub async fn again(&self) -> Result<Self, Failure> {
+        match &self.credentials {
+            Some(credentials) => open(credentials.origin.clone()).await,
+            None => Ok(Self::new(self.client.clone(), self.scope.clone(), self.target.clone())),
+        }
     }
 
     /// The user's name, asked for until it is known once; empty while it is not.
@@ -126,16 +142,23 @@ async fn fetch_version(client: &kube::Client) -> Result<ServerVersion, Trouble> 
 /// # Errors
 /// The kubeconfig can't be read or has no such context, or the credentials can't be had.
 pub async fn connect(target: &Target) -> Result<Session, Failure> {
-    let wanted = target.clone();
-    let loaded = blocking(move || kubeconfig::load(&wanted)).await??;
-    let (config, scope) = match loaded {
-        Some(kubeconfig) => from_kubeconfig(kubeconfig, target).await?,
-        None => in_cluster(target)?,
-    };
-    // The plugin runs inside, and blocks.
-    let again = Box::new(config.clone());
+    open(Arc::new(Origin::new(target.clone()))).await
+}
+
+async fn open(origin: Arc<Origin>) -> Result<Session, Failure> {
+    let (config, scope) = origin.read().await?;
+    let namespace = config.default_namespace.clone();
+    let client = made(config.clone()).await?;
+    let target = origin.target().clone();
+    let credentials = Arc::new(Credentials::new(origin, config));
+    let client = Lane::new(credentials.clone(), client).client(&namespace);
+    Ok(Session { credentials: Some(credentials), ..Session::new(client, scope, target) })
+}
+
+/// kube's client; a credential plugin is run, and waited for.
+async fn made(config: Config) -> Result<kube::Client, Failure> {
     let made = blocking(move || kube::Client::try_from(config).map_err(|error| broken(&error)));
-    let client = tokio::time::timeout(PLUGIN_TIMEOUT, made).await.map_err(|_| Failure {
+    tokio::time::timeout(PLUGIN_TIMEOUT, made).await.map_err(|_| Failure {
         kind: FailureKind::Unauthenticated,
         tried: Clean::new("get credentials"),
         happened: Clean::new(&format!(
@@ -143,8 +166,7 @@ pub async fn connect(target: &Target) -> Result<Session, Failure> {
             PLUGIN_TIMEOUT.as_secs()
         )),
         next: Clean::new("log in outside of midwatch, then try again"),
-    })???;
-    Ok(Session { config: Some(again), ..Session::new(client, scope, target.clone()) })
+    })??
 }
 
 /// The contexts that can be switched to, in the kubeconfig's order.
@@ -162,49 +184,6 @@ pub fn contexts(target: &Target) -> Result<Vec<ContextName>, Failure> {
 pub async fn namespaces(session: &Session) -> Result<Vec<Clean>, Failure> {
     let ask = Ask { verb: "list", resource: "namespaces".into(), namespace: None };
     list::names(&session.client, "/api/v1/namespaces").await.map_err(|trouble| trouble.failure(&ask))
-}
-
-async fn from_kubeconfig(mut kubeconfig: Kubeconfig, target: &Target) -> Result<(Config, Scope), Failure> {
-    kubeconfig::silence_plugins(&mut kubeconfig);
-    let scope = kubeconfig::scope(&kubeconfig, target)?;
-    let options =
-        KubeConfigOptions { context: Some(scope.context.to_string()), ..KubeConfigOptions::default() };
-    let config = Config::from_custom_kubeconfig(kubeconfig, &options)
-        .await
-        .map_err(|error| kubeconfig::failure(None, &error))?;
-    Ok((tuned(config), scope))
-}
-
-fn in_cluster(target: &Target) -> Result<(Config, Scope), Failure> {
-    let config = Config::incluster().map_err(|error| Failure {
-        kind: FailureKind::NotConfigured,
-        tried: Clean::new("find a cluster: $KUBECONFIG, ~/.kube/config, the pod's service account"),
-        happened: Clean::new(&root_cause(&error)),
-        next: Clean::new("name one with --kubeconfig, or try 'midwatch demo'"),
-    })?;
-    let namespace = kubeconfig::namespace_of(&target.namespace, Some(&config.default_namespace));
-    let scope = Scope {
-        context: Clean::new("in-cluster"),
-        cluster: Clean::new(config.cluster_url.host().unwrap_or("in-cluster")),
-        namespace,
-        service: target.service.as_deref().map(Clean::new),
-        user: Clean::new("service account"),
-    };
-    Ok((tuned(config), scope))
-}
-
-/// kube's defaults would hide the truth: they retry up to 15 times over minutes, and wait for
-/// ever on a connection that is only half there.
-fn tuned(mut config: Config) -> Config {
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    config.read_timeout = Some(READ_TIMEOUT);
-    config.write_timeout = Some(READ_TIMEOUT);
-    // Else the idle time of a pooled connection counts against its next answer.
-    config.reset_reader_on_write = true;
-    config.default_retry = false;
-    let agent = http::HeaderValue::from_static(concat!("midwatch/", env!("CARGO_PKG_VERSION")));
-    config.headers.push((USER_AGENT, agent));
-    config
 }
 
 fn broken(error: &kube::Error) -> Failure {

@@ -96,6 +96,14 @@ impl Answers {
         }
     }
 
+    /// The clock was set by so much.
+    pub fn step(&mut self, by: SignedDuration) {
+        for entry in self.0.values_mut() {
+            super::step::shift(&mut entry.asked, by);
+            entry.answer.iter_mut().for_each(|answered| super::step::shift(&mut answered.at, by));
+        }
+    }
+
     fn make_room(&mut self) {
         if self.0.len() < MOST {
             return;

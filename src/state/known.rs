@@ -116,6 +116,8 @@ pub struct Known {
     pub acknowledgements: Store<Acknowledgement>,
     pub records: Store<BackupRecord>,
     pub probes: Store<Probe>,
+    /// How far our clock is ahead of Prometheus', in whole minutes; none while it is not known.
+    pub clock_ahead: Option<SignedDuration>,
     /// Scales and returns to an older revision leave no trace in the objects: seen as they happen.
     pub observed_marks: VecDeque<Mark>,
 }
@@ -221,7 +223,10 @@ impl Known {
             O::Certificate(c) => drop(self.certificates.upsert(key(&c.namespace, &c.name), *c)),
             O::VeleroBackup(b) => drop(self.velero_backups.upsert(key(&b.namespace, &b.name), *b)),
             O::VeleroSchedule(s) => drop(self.velero_schedules.upsert(key(&s.namespace, &s.name), *s)),
-            O::Signal(s) => drop(self.signals.insert(s.id, *s)),
+            O::Signal(mut s) => {
+                self.clock_ahead = s.align(at).or(self.clock_ahead);
+                self.signals.insert(s.id, *s);
+            }
             O::Breakdown(b) => drop(self.breakdowns.insert(b.id, *b)),
             O::Alert(a) => drop(self.alerts.upsert(global(&a.fingerprint), Arc::from(a))),
             O::Acknowledgement(a) => drop(self.acknowledgements.upsert(key(&a.namespace, &a.name), *a)),

@@ -26,6 +26,13 @@ pub struct Load {
     idle_since: Option<Timestamp>,
 }
 
+impl Load {
+    /// The clock was set by so much.
+    pub fn step(&mut self, by: SignedDuration) {
+        self.busy_since.iter_mut().chain(&mut self.idle_since).for_each(|at| super::step::shift(at, by));
+    }
+}
+
 pub type Loads = BTreeMap<(Clean, WorkloadRef), Load>;
 
 /// A number of replicas, with its reason.

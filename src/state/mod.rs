@@ -11,9 +11,11 @@ pub mod log;
 pub mod measures;
 mod offers;
 pub mod output;
+pub mod place;
 pub mod pods;
 pub mod probed;
 pub mod review;
+pub mod step;
 pub mod store;
 pub mod view;
 pub mod walk;
@@ -106,6 +108,10 @@ pub struct State {
     pub size: (u16, u16),
     /// The runbook that is being walked.
     pub walk: Option<walk::Walking>,
+    /// Where the user was when it was last written down.
+    pub kept: Option<place::Place>,
+    /// What a session that was lost had selected and opened, while the feeds have not told of it.
+    pub returning: Option<place::Returning>,
 }
 
 impl State {
@@ -134,6 +140,8 @@ impl State {
             reviews: 0,
             size,
             walk: None,
+            kept: None,
+            returning: None,
         };
         state.settle();
         state
@@ -213,7 +221,9 @@ impl State {
         match &self.view.overlay {
             Some(Overlay::Text(_)) => return vec![Layer::Text],
             Some(Overlay::Choice(_)) => return vec![Layer::Choice],
-            Some(Overlay::Dialog(_) | Overlay::ReviewNote(_) | Overlay::SignOff) => return Vec::new(),
+            Some(Overlay::Dialog(_) | Overlay::ReviewNote(_) | Overlay::SignOff | Overlay::ComeBack(_)) => {
+                return Vec::new();
+            }
             Some(Overlay::Help { .. } | Overlay::Quit | Overlay::Stop { .. }) | None => {}
         }
         let mut layers = match self.view.pages.last() {

@@ -40,7 +40,7 @@ pub fn derive(state: &State) -> BTreeMap<SignalId, Signal> {
     let signal = |id, points: Vec<Point>| {
         let outcome =
             if points.is_empty() { Outcome::NoData } else { Outcome::Points { step_s: 60, points } };
-        (id, Signal { id, outcome, query: query.clone(), warning: None })
+        (id, Signal { id, outcome, query: query.clone(), warning: None, present: None })
     };
     let quantile = |q: f64| points(&checks, |window| latency(window, q));
     let failed =

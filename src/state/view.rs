@@ -8,6 +8,7 @@ use tui_textarea::TextArea;
 use super::State;
 use super::actions::Dialog;
 use super::log::LogPage;
+use super::place::Place;
 use super::review::ReviewNote;
 use crate::input::{Chord, Command};
 use crate::model::action::{ActionId, Request, Subject};
@@ -103,6 +104,8 @@ pub enum Overlay {
     ReviewNote(Box<ReviewNote>),
     /// Signing a review is asked once.
     SignOff,
+    /// Whether to go on where a session was lost.
+    ComeBack(Box<Place>),
 }
 
 /// A list to choose from, narrowed by typing.

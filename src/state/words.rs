@@ -49,6 +49,12 @@ impl State {
             .and_then(|(health, feed)| Some((health, self.feed_words(feed)?)))
     }
 
+    /// What makes it doubtful that these feeds tell the present state, where something does.
+    pub fn doubt(&self, feeds: &[FeedId]) -> Option<Health> {
+        let doubtful = |health: &Health| matches!(health, Health::Stale | Health::Unknown | Health::Denied);
+        feeds.iter().map(|feed| self.feed_health(*feed)).filter(doubtful).max()
+    }
+
     /// The age of a panel's data: of the oldest of its feeds that has any.
     pub fn panel_age(&self, panel: usize) -> Option<SignedDuration> {
         let feeds = PANELS.get(panel)?.feeds();

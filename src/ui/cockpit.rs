@@ -148,7 +148,9 @@ pub fn framed(paint: &mut Paint<'_>, index: usize, area: Rect, focused: bool, th
         paint.mark_span(health),
         Span::styled(format!(" {words} "), paint.health_style(health)),
     ];
-    let age = state.panel_age(index).map(|age| format!(" {} ", human::data_age(age))).unwrap_or_default();
+    // As wide at 'now' as at '10 s': what moves is written anew.
+    let said = |age| format!(" {:>4} ", human::data_age(age));
+    let age = state.panel_age(index).map(said).unwrap_or_default();
     let right = Line::from(paint.span(age, Role::Dim));
     paint.frame(area, Line::from(spans), right, focused, thin)
 }

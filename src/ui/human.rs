@@ -146,12 +146,14 @@ fn trimmed(v: f64, unit: &str) -> String {
     format!("{} {unit}", text.strip_suffix(".0").unwrap_or(&text))
 }
 
-/// The age of data, in steps that don't flicker: it is redrawn over a slow link. Under 5 s: 'now'.
+/// The age of data, in steps that don't flicker: six panels tell theirs, over a slow link. Under 10 s: 'now'.
 pub fn data_age(d: SignedDuration) -> String {
     let s = d.as_secs().max(0);
     match s {
-        0..5 => "now".into(),
-        5..60 => format!("{} s", s / 5 * 5),
+        0..10 => "now".into(),
+        10..20 => "10 s".into(),
+        20..40 => "20 s".into(),
+        40..60 => "40 s".into(),
         _ => span(d),
     }
 }
@@ -207,7 +209,9 @@ mod tests {
         let got =
             [40, 360, 3 * 3600, 31 * 3600, 190_080, 74 * 86_400].map(|s| span(SignedDuration::from_secs(s)));
         assert_eq!(got, ["40 s", "6 min", "3 h", "31 h", "2.2 days", "74 days"]);
-        assert_eq!(data_age(SignedDuration::from_secs(3)), "now");
-        assert_eq!(data_age(SignedDuration::from_secs(14)), "10 s");
+        assert_eq!(
+            [3, 14, 39, 59, 60].map(|s| data_age(SignedDuration::from_secs(s))),
+            ["now", "10 s", "20 s", "40 s", "60 s"]
+        );
     }
 }

@@ -4,9 +4,11 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 use tui_textarea::TextArea;
 
+use super::human;
 use super::paint::{Paint, fit, width};
 use super::theme::Role;
 use crate::state::Overlay;
+use crate::state::place::Place;
 use crate::state::view::{Choice, ChoiceKind, TextEntry, TextPurpose};
 use crate::state::walk::Asking;
 
@@ -29,6 +31,10 @@ pub fn draw(paint: &mut Paint<'_>, area: Rect) -> Option<Position> {
         Overlay::Dialog(dialog) => super::dialog::draw(paint, area, dialog),
         Overlay::Text(entry) => text(paint, area, entry),
         Overlay::ReviewNote(note) => super::review::note(paint, area, note),
+        Overlay::ComeBack(place) => {
+            come_back(paint, area, place);
+            None
+        }
         Overlay::SignOff => {
             super::review::sign_off(paint, area);
             None
@@ -39,6 +45,24 @@ pub fn draw(paint: &mut Paint<'_>, area: Rect) -> Option<Position> {
 pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
     Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+/// A session was lost: what there is to go on with.
+fn come_back(paint: &mut Paint<'_>, area: Rect, place: &Place) {
+    let lines = place.words();
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(5);
+    let at = centred(area, 72, height);
+    paint.clear(at);
+    let title = Line::from(paint.span(" go on where you were? ", Role::Focus));
+    let inner = paint.frame(at, title, Line::default(), true, false);
+    let ago = human::age(paint.state.now.duration_since(place.at));
+    let told = format!(" A session ended {ago} ago ({}) without being left.", human::clock(place.at));
+    paint.text(inner, 0, &told, Role::Text);
+    let rows = inner.height.saturating_sub(3);
+    for (y, line) in (1..=rows).zip(&lines) {
+        paint.text(inner, y, &format!("   {line}"), Role::Header);
+    }
+    paint.text(inner, inner.height.saturating_sub(1), " enter goes on, esc begins anew", Role::Dim);
 }
 
 fn quit(paint: &mut Paint<'_>, area: Rect) {

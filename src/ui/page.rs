@@ -80,15 +80,16 @@ fn pod_lines(paint: &Paint<'_>, page: &PodPage, pod: Option<&Pod>, width: usize)
         );
         lines.push(Line::from(paint.span(place, Role::Text)));
         if let Some(why) = crate::panels::pods::why(pod) {
-            lines.push(Line::from(paint.span(format!("last end: {why}"), Role::Warning)));
+            lines.push(marked(paint, &format!("last end: {why}")));
         }
     }
     match &page.detail {
         None => lines.push(Line::from(paint.span("asking for containers and conditions", Role::Dim))),
         Some(Err(failure)) => {
-            lines.push(Line::from(
-                paint.span(format!("{}: {}", failure.tried, failure.happened), Role::Denied),
-            ));
+            lines.push(Line::from(vec![
+                paint.mark_span(Health::Denied),
+                paint.span(format!(" {}: {}", failure.tried, failure.happened), Role::Denied),
+            ]));
             lines.push(Line::from(paint.span(failure.next.to_string(), Role::Dim)));
         }
         Some(Ok(detail)) => detail_lines(paint, detail, width, &mut lines),
@@ -97,10 +98,15 @@ fn pod_lines(paint: &Paint<'_>, page: &PodPage, pod: Option<&Pod>, width: usize)
     lines
 }
 
+/// A line of what is not well: its mark, then its words.
+fn marked(paint: &Paint<'_>, text: &str) -> Line<'static> {
+    Line::from(vec![paint.mark_span(Health::Warning), paint.span(format!(" {text}"), Role::Warning)])
+}
+
 fn detail_lines(paint: &Paint<'_>, detail: &PodDetail, width: usize, lines: &mut Vec<Line<'static>>) {
     let now = paint.state.now;
     lines.push(Line::from(paint.span(
-        format!("{} {} {:>8} {:>6}  IMAGE", fit("CONTAINER", 16), fit("STATE", 34), "RESTARTS", "SINCE"),
+        format!("  {} {} {:>8} {:>6}  IMAGE", fit("CONTAINER", 16), fit("STATE", 34), "RESTARTS", "SINCE"),
         Role::Dim,
     )));
     for c in &detail.containers {
@@ -113,7 +119,8 @@ fn detail_lines(paint: &Paint<'_>, detail: &PodDetail, width: usize, lines: &mut
         };
         let style = if health == Health::Ok { paint.style(Role::Text) } else { paint.health_style(health) };
         lines.push(Line::from(vec![
-            paint.span(format!("{} ", fit(&name, 16)), Role::Text),
+            paint.mark_span(health),
+            paint.span(format!(" {} ", fit(&name, 16)), Role::Text),
             Span::styled(fit(&c.state, 34), style),
             paint.span(format!(" {:>8} {since:>6}  {}", c.restarts, c.image), Role::Text),
         ]));
@@ -132,9 +139,9 @@ fn detail_lines(paint: &Paint<'_>, detail: &PodDetail, width: usize, lines: &mut
     for c in bad {
         let reason = c.reason.as_deref().unwrap_or_default();
         let message = c.message.as_deref().unwrap_or_default();
-        for text in wrap(&format!("{} is {}: {reason} {message}", c.kind, c.status), width.saturating_sub(4))
-        {
-            lines.push(Line::from(paint.span(format!("  {text}"), Role::Warning)));
+        let text = format!("{} is {}: {reason} {message}", c.kind, c.status);
+        for text in wrap(&text, width.saturating_sub(4)) {
+            lines.push(marked(paint, &text));
         }
     }
 }
@@ -158,8 +165,12 @@ fn event_lines(paint: &Paint<'_>, page: &PodPage, width: usize, lines: &mut Vec<
         let ago = human::age(state.now.duration_since(e.last));
         let times = if e.count > 1 { format!(" ({} times)", e.count) } else { String::new() };
         let text = format!("{ago:>6} {} {}{times}", fit(&e.reason, 18), e.message);
-        let role = if e.warning { Role::Warning } else { Role::Text };
-        lines.push(Line::from(paint.span(fit(&text, width).trim_end().to_owned(), role)));
+        let text = fit(&text, width.saturating_sub(2)).trim_end().to_owned();
+        lines.push(if e.warning {
+            marked(paint, &text)
+        } else {
+            Line::from(paint.span(format!("  {text}"), Role::Text))
+        });
     }
 }
 

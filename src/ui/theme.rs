@@ -1,9 +1,12 @@
 //! Themes: TOML files of role → colours and attributes. Severity never stands in colour alone, so
 //! a theme without any colour (`mono`, NO_COLOR) loses nothing.
 
+pub mod colour;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use colour::Rgb;
 use ratatui::style::{Color, Modifier, Style};
 use toml::Spanned;
 
@@ -12,10 +15,12 @@ use crate::model::Health;
 use crate::model::nearest::nearest;
 
 /// The themes that ship, by name.
-pub const PRESETS: [(&str, &str); 4] = [
+pub const PRESETS: [(&str, &str); 6] = [
     ("dark", include_str!("../../themes/dark.toml")),
     ("light", include_str!("../../themes/light.toml")),
     ("high-contrast", include_str!("../../themes/high-contrast.toml")),
+    ("colorblind-dark", include_str!("../../themes/colorblind-dark.toml")),
+    ("colorblind-light", include_str!("../../themes/colorblind-light.toml")),
     ("mono", include_str!("../../themes/mono.toml")),
 ];
 
@@ -67,6 +72,9 @@ const ROLES: [(&str, Role); 20] = [
     ("match", Role::Match),
 ];
 
+/// The luminance that is half of white's as eyes have it (L* 50).
+const MIDDLE: f64 = 0.184;
+
 /// How many colours the terminal has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
@@ -82,6 +90,8 @@ pub struct Theme {
     /// Made for a light background: its text is dark.
     pub is_light: bool,
     styles: BTreeMap<Role, Style>,
+    /// In place of them where there are sixteen colours.
+    basic: BTreeMap<Role, Style>,
 }
 
 impl Theme {
@@ -93,21 +103,31 @@ impl Theme {
         };
         let entries: BTreeMap<Spanned<String>, Spanned<String>> =
             toml::from_str(text).map_err(|e| format!("{}: {}", at(e.span().unwrap_or(0..0)), e.message()))?;
-        let mut styles = base.map(|b| b.styles.clone()).unwrap_or_default();
+        let (mut styles, mut basic) = base.map(|b| (b.styles.clone(), b.basic.clone())).unwrap_or_default();
         for (role_name, style) in &entries {
             let role = ROLES.iter().find(|(n, _)| n == role_name.get_ref()).ok_or_else(|| {
                 let near = nearest(role_name.get_ref(), ROLES.iter().map(|(n, _)| *n));
                 format!("{}: no role '{}'{near}", at(role_name.span()), role_name.get_ref())
             })?;
-            let style = parse_style(style.get_ref()).map_err(|e| format!("{}: {e}", at(style.span())))?;
-            styles.insert(role.1, style);
+            let read = |text| parse_style(text).map_err(|e| format!("{}: {e}", at(style.span())));
+            let (rich, few) = match style.get_ref().split_once('/') {
+                Some((rich, few)) => (rich, Some(few)),
+                None => (style.get_ref().as_str(), None),
+            };
+            styles.insert(role.1, read(rich)?);
+            match few {
+                Some(few) => basic.insert(role.1, read(few)?),
+                // What was for the base's colour is not for this one.
+                None => basic.remove(&role.1),
+            };
         }
         match ROLES.iter().find(|(_, role)| !styles.contains_key(role)) {
             Some((missing, _)) => Err(format!("{file}: the role '{missing}' is missing")),
             None => {
-                let dark = |c: &Color| matches!(c, Color::Rgb(r, g, b) if u16::from(*r) + u16::from(*g) + u16::from(*b) < 384);
-                let text = styles.get(&Role::Text).and_then(|style| style.fg);
-                Ok(Self { name: name.to_owned(), is_light: text.as_ref().is_some_and(dark), styles })
+                // The text's own colour may be the terminal's; a title has one wherever a theme has any.
+                let title = styles.get(&Role::Title).and_then(|style| style.fg).and_then(colour::rgb);
+                let is_light = title.is_some_and(|c| colour::luminance(c) < MIDDLE);
+                Ok(Self { name: name.to_owned(), is_light, styles, basic })
             }
         }
     }
@@ -136,11 +156,38 @@ impl Theme {
 
     /// The theme with the colours that the terminal has.
     pub fn at_depth(mut self, depth: Depth) -> Self {
+        if depth == Depth::Ansi16 {
+            self.styles.extend(self.basic.iter().map(|(role, style)| (*role, *style)));
+        }
+        let own = self.style(Role::Text).bg;
+        let grounds: Vec<Rgb> = match depth {
+            // With sixteen colours the background is one of them.
+            Depth::Ansi16 => self.grounds().iter().take(1).copied().collect(),
+            _ => self.grounds(),
+        };
         for style in self.styles.values_mut() {
-            style.fg = style.fg.and_then(|c| reduce(c, depth));
-            style.bg = style.bg.and_then(|c| reduce(c, depth));
+            let filled = style.bg.is_some() && style.bg != own;
+            style.bg = style.bg.and_then(|c| colour::reduce(c, depth, &[]));
+            let behind = style.bg.and_then(colour::rgb).map_or(grounds.clone(), |bg| vec![bg]);
+            style.fg = style.fg.and_then(|c| colour::reduce(c, depth, &behind));
+            if depth == Depth::None && filled {
+                // What stood out by its background stands out still.
+                *style = style.add_modifier(Modifier::REVERSED);
+            }
         }
         self
+    }
+
+    /// The backgrounds that it has to be read on: its own, or those of the terminals it is made for.
+    pub fn grounds(&self) -> Vec<Rgb> {
+        if let Some(own) = self.style(Role::Text).bg.and_then(colour::rgb) {
+            return vec![own];
+        }
+        match self.style(Role::Title).fg {
+            None => Vec::new(),
+            Some(_) if self.is_light => colour::LIGHT.to_vec(),
+            Some(_) => colour::DARK.to_vec(),
+        }
     }
 }
 
@@ -173,48 +220,6 @@ fn parse_style(text: &str) -> Result<Style, String> {
     Ok(style)
 }
 
-fn reduce(colour: Color, depth: Depth) -> Option<Color> {
-    let Color::Rgb(r, g, b) = colour else {
-        return (depth != Depth::None).then_some(colour);
-    };
-    match depth {
-        Depth::None => None,
-        Depth::True => Some(colour),
-        Depth::Ansi256 => {
-            // xterm's 6×6×6 cube: levels 0, 95, 135, 175, 215, 255.
-            let level = |v: u8| if v < 48 { 0 } else { (v.max(75) - 35) / 40 };
-            Some(Color::Indexed(16 + 36 * level(r) + 6 * level(g) + level(b)))
-        }
-        Depth::Ansi16 => ANSI
-            .iter()
-            .min_by_key(|(_, (ar, ag, ab))| {
-                let d = |a: u8, b: u8| (i32::from(a) - i32::from(b)).pow(2);
-                d(r, *ar) + d(g, *ag) + d(b, *ab)
-            })
-            .map(|(c, _)| *c),
-    }
-}
-
-/// xterm's default palette.
-const ANSI: [(Color, (u8, u8, u8)); 16] = [
-    (Color::Black, (0, 0, 0)),
-    (Color::Red, (205, 0, 0)),
-    (Color::Green, (0, 205, 0)),
-    (Color::Yellow, (205, 205, 0)),
-    (Color::Blue, (0, 0, 238)),
-    (Color::Magenta, (205, 0, 205)),
-    (Color::Cyan, (0, 205, 205)),
-    (Color::Gray, (229, 229, 229)),
-    (Color::DarkGray, (127, 127, 127)),
-    (Color::LightRed, (255, 0, 0)),
-    (Color::LightGreen, (0, 255, 0)),
-    (Color::LightYellow, (255, 255, 0)),
-    (Color::LightBlue, (92, 92, 255)),
-    (Color::LightMagenta, (255, 0, 255)),
-    (Color::LightCyan, (0, 255, 255)),
-    (Color::White, (255, 255, 255)),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,44 +241,80 @@ mod tests {
     }
 
     #[test]
-    fn colours_fit_the_terminal() {
-        let rgb = Color::Rgb(0xff, 0x5f, 0x5f);
-        assert_eq!(reduce(rgb, Depth::None), None);
-        assert_eq!(reduce(rgb, Depth::Ansi256), Some(Color::Indexed(16 + 36 * 5 + 6 + 1)));
-        assert_eq!(reduce(Color::Rgb(250, 10, 10), Depth::Ansi16), Some(Color::LightRed));
-        assert_eq!(reduce(Color::Red, Depth::Ansi16), Some(Color::Red));
-    }
-
-    /// WCAG 2 contrast against the background that the theme is made for.
-    fn contrast(colour: Color, background: (u8, u8, u8)) -> f64 {
-        let luminance = |(r, g, b): (u8, u8, u8)| {
-            let c = |v: u8| {
-                let v = f64::from(v) / 255.0;
-                if v <= 0.03928 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
-            };
-            0.2126 * c(r) + 0.7152 * c(g) + 0.0722 * c(b)
-        };
-        let Color::Rgb(r, g, b) = colour else { return 21.0 };
-        let (a, b) = (luminance((r, g, b)), luminance(background));
-        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    fn sixteen_colours_have_styles_of_their_own() {
+        let dark = Theme::preset("dark").unwrap();
+        let theme = Theme::parse("x", "ok = '#8fce7a / lightgreen bold'", "x.toml", Some(&dark)).unwrap();
+        assert_eq!(theme.style(Role::Ok).fg, Some(Color::Rgb(0x8f, 0xce, 0x7a)));
+        let few = theme.clone().at_depth(Depth::Ansi16).style(Role::Ok);
+        assert_eq!((few.fg, few.add_modifier), (Some(Color::LightGreen), Modifier::BOLD));
+        let over = Theme::parse("y", "ok = '#ffffff'", "y.toml", Some(&theme)).unwrap();
+        assert_eq!(over.at_depth(Depth::Ansi16).style(Role::Ok).fg, Some(Color::White));
+        let error = Theme::parse("x", "ok = '#8fce7a / lihgt'", "x.toml", Some(&dark)).unwrap_err();
+        assert!(error.starts_with("x.toml:1:6: 'lihgt' is no colour"), "{error}");
     }
 
     #[test]
-    fn text_can_be_read() {
-        for (name, background) in
-            [("dark", (0x16, 0x18, 0x1a)), ("light", (255, 255, 255)), ("high-contrast", (0, 0, 0))]
-        {
+    fn without_colours_the_selection_is_still_seen() {
+        for (name, _) in PRESETS {
+            let theme = Theme::preset(name).unwrap().at_depth(Depth::None);
+            for role in [Role::Selection, Role::Match] {
+                assert!(theme.style(role).add_modifier.contains(Modifier::REVERSED), "{name}");
+            }
+            assert!(!theme.style(Role::Text).add_modifier.contains(Modifier::REVERSED), "{name}");
+        }
+    }
+
+    /// What roles are drawn as that is no text: frames and the lines of charts.
+    const GRAPHICS: [Role; 4] = [Role::Border, Role::Chart, Role::ChartOther, Role::Objective];
+
+    #[test]
+    fn everything_can_be_read_in_every_theme_and_depth() {
+        for (name, _) in PRESETS {
+            for depth in [Depth::True, Depth::Ansi256, Depth::Ansi16] {
+                let theme = Theme::preset(name).unwrap();
+                let mut grounds = theme.grounds();
+                if depth == Depth::Ansi16 {
+                    grounds.truncate(1);
+                }
+                let theme = theme.at_depth(depth);
+                for (role_name, role) in ROLES {
+                    let style = theme.style(role);
+                    let Some(fg) = style.fg.and_then(colour::rgb) else { continue };
+                    let behind = style.bg.and_then(colour::rgb).map_or(grounds.clone(), |bg| vec![bg]);
+                    let least = if GRAPHICS.contains(&role) { colour::GRAPHICS } else { colour::TEXT };
+                    let is = colour::least_contrast(fg, &behind);
+                    assert!(is >= least, "{name} {depth:?} {role_name}: {is:.2} of {least}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_selected_stands_out_from_what_is_behind() {
+        for (name, _) in PRESETS {
+            for depth in [Depth::True, Depth::Ansi256, Depth::Ansi16] {
+                let theme = Theme::preset(name).unwrap();
+                let mut grounds = theme.grounds();
+                if depth == Depth::Ansi16 {
+                    grounds.truncate(1);
+                }
+                let theme = theme.at_depth(depth);
+                for role in [Role::Selection, Role::Match] {
+                    let Some(bg) = theme.style(role).bg.and_then(colour::rgb) else { continue };
+                    let is = colour::least_contrast(bg, &grounds);
+                    assert!(is >= colour::GRAPHICS, "{name} {depth:?} {role:?}: {is:.2}");
+                }
+            }
+        }
+    }
+
+    /// How much a terminal dims is its own affair: kitty leaves 40 % of the text, 3.7:1 of white on black.
+    #[test]
+    fn nothing_is_dimmed_by_the_terminal() {
+        for (name, _) in PRESETS {
             let theme = Theme::preset(name).unwrap();
             for (role_name, role) in ROLES {
-                let style = theme.style(role);
-                let behind = match style.bg {
-                    Some(Color::Rgb(r, g, b)) => (r, g, b),
-                    _ => background,
-                };
-                let least = if role == Role::Border { 3.0 } else { 4.5 };
-                if let Some(fg) = style.fg {
-                    assert!(contrast(fg, behind) >= least, "{name} {role_name}: {:.1}", contrast(fg, behind));
-                }
+                assert!(!theme.style(role).add_modifier.contains(Modifier::DIM), "{name} {role_name}");
             }
         }
     }

@@ -5,6 +5,7 @@ mod commands;
 mod dialog;
 mod logs;
 mod output;
+pub mod place;
 pub mod review;
 mod share;
 pub mod typed;
@@ -27,9 +28,13 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Paste(text) => paste(state, &text),
         Msg::Resize { columns, rows } => state.size = (columns, rows),
         Msg::Tick(now) => return tick(state, now),
+        Msg::Stepped(by) => state.step(by),
         Msg::Batch(batch) if batch.epoch == state.epoch => {
+            let before = state.known.clock_ahead.unwrap_or_default();
             let outdated = state.known.apply(batch);
+            clocks(state, before);
             state.observed.add(outdated);
+            return place::return_to(state);
         }
         Msg::Connected { epoch, scope } if epoch == state.epoch => {
             state.scope = scope;
@@ -91,6 +96,24 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Ages of objects are counted with two clocks, the cluster's and ours: where they differ, it is said.
+fn clocks(state: &mut State, before: jiff::SignedDuration) {
+    let ahead = state.known.clock_ahead.unwrap_or_default();
+    // A minute is what a slow answer may look like.
+    if (ahead - before).abs() < jiff::SignedDuration::from_mins(2) {
+        return;
+    }
+    let text = match ahead.is_zero() {
+        true => "the clocks of this machine and of Prometheus agree again".to_owned(),
+        false => format!(
+            "this machine's clock is {} {} Prometheus': ages of what the cluster dates are off by as much",
+            crate::ui::human::span(ahead.abs()),
+            if ahead.is_negative() { "behind" } else { "ahead of" }
+        ),
+    };
+    state.notice(Health::Warning, text);
+}
+
 /// Ages and freshness move with time; pods are judged anew every ten seconds, as their words allow.
 fn tick(state: &mut State, now: jiff::Timestamp) -> Vec<Effect> {
     let pods_due = now.as_second() / 10 != state.now.as_second() / 10;
@@ -100,11 +123,15 @@ fn tick(state: &mut State, now: jiff::Timestamp) -> Vec<Effect> {
     let mut effects = dialog::tick(state);
     effects.extend(walk::tick(state));
     review::stand(state);
+    effects.extend(place::keep(state));
     effects
 }
 
 fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
+    // Whoever moves wants to be somewhere else.
+    state.returning = None;
     match &state.view.overlay {
+        Some(Overlay::ComeBack(_)) => return place::answer(state, chord),
         Some(Overlay::Quit) => return quit_answer(state, chord),
         Some(Overlay::Stop { .. }) => return output::stop_answer(state, chord),
         Some(Overlay::Dialog(_)) => return dialog::key(state, chord),
@@ -154,7 +181,11 @@ fn quit_answer(state: &mut State, chord: Chord) -> Vec<Effect> {
         state.settings.keymap.lookup(&[crate::input::Layer::Global], &[chord]),
         Lookup::Run(crate::input::Command::Quit)
     );
-    if again || chord == Chord::plain(Code::Enter) { vec![Effect::Quit] } else { Vec::new() }
+    if again || chord == Chord::plain(Code::Enter) {
+        vec![Effect::Keep(None), Effect::Quit]
+    } else {
+        Vec::new()
+    }
 }
 
 /// A key that is no command: text, where a field is open.

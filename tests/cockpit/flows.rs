@@ -309,7 +309,13 @@ fn verdict(error_ratio: f64, requests_per_s: f64) -> (Health, String) {
     let mut state = midwatch::setup::state(&global, config, &crate::support::capabilities(), now, WIDE);
     let signal = |id, v| {
         let outcome = Outcome::Points { step_s: 15, points: vec![Point { t: now.as_second(), v }] };
-        Change::Upsert(Observation::Signal(Box::new(Signal { id, outcome, query: "".into(), warning: None })))
+        Change::Upsert(Observation::Signal(Box::new(Signal {
+            id,
+            outcome,
+            query: "".into(),
+            warning: None,
+            present: None,
+        })))
     };
     // A past without errors: what is judged is this moment.
     let past = midwatch::model::signal::BurnWindow::ALL.map(|w| signal(SignalId::ErrorRatioOver(w), 0.0));

@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::support::Cockpit;
 
 /// Everything that a terminal acts on or that changes how its neighbours are shown.
-fn attacks() -> Vec<String> {
+pub fn attacks() -> Vec<String> {
     let mut attacks: Vec<String> = [
         "\x1b[2J",
         "\x1b[31;1m",

@@ -160,6 +160,8 @@ fn lists(requests: &[RequestRecord]) -> BTreeMap<String, usize> {
 async fn ten_quiet_minutes_are_watches_and_no_list() {
     let mut cockpit = Cockpit::open("calm", (120, 40)).await;
     let seen = cockpit.sim.requests().len();
+    let ranges = cockpit.sim.requests().iter().filter(|r| r.path.ends_with("/query_range")).count();
+    assert!((1..=2).contains(&ranges), "the charts are asked for together: {ranges} requests");
     // Watches end in order, as they do after 25 s, but sooner.
     cockpit.sim.set_fault(Fault { drop_watches_s: 1, ..Fault::default() });
     for _ in 0..10 {

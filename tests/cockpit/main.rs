@@ -3,6 +3,7 @@
 // Helpers outside #[test] functions may fail a test, too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod accessibility;
 mod actions;
 mod approvals;
 mod architecture;
@@ -14,7 +15,9 @@ mod commands;
 mod commands_own;
 mod documents;
 mod encoder;
+mod faults;
 mod flows;
+mod gate;
 mod gateway;
 mod hostile;
 mod kubectl;

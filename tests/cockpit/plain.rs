@@ -89,6 +89,8 @@ impl Session {
             walks: Some(directory.path().join("walks")),
             reviews: Some(directory.path().join("reviews")),
             reports: directory.path().to_owned(),
+            session: None,
+            lost: None,
         };
         let (lines, typed) = mpsc::channel(64);
         let page = Page::default();

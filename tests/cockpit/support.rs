@@ -66,6 +66,12 @@ impl Cockpit {
     }
 
     pub async fn over(sim: Sim, size: (u16, u16), flags: impl FnOnce(&mut Global)) -> Self {
+        let ticking = *sim.clock();
+        Self::timed(sim, size, Clock::new(move || ticking.now()), flags).await
+    }
+
+    /// With a clock of its own.
+    pub async fn timed(sim: Sim, size: (u16, u16), clock: Clock, flags: impl FnOnce(&mut Global)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let kubeconfig = directory.path().join("kubeconfig");
         std::fs::write(&kubeconfig, sim.kubeconfig_yaml()).unwrap();
@@ -75,8 +81,6 @@ impl Cockpit {
             Some(path) => Config::load(Some(path)).unwrap(),
             None => Config::default(),
         });
-        let ticking = *sim.clock();
-        let clock = Clock::new(move || ticking.now());
         let state = setup::state(&global, config.clone(), &capabilities(), clock.now(), size);
         let (out, messages) = mpsc::channel(256);
         let window = Duration::from_secs(u64::try_from(state.view.window.duration().as_secs()).unwrap());
@@ -86,6 +90,8 @@ impl Cockpit {
             walks: Some(directory.path().join("walks")),
             reviews: Some(directory.path().join("reviews")),
             reports: directory.path().to_owned(),
+            session: None,
+            lost: None,
         };
         let mut engine = Engine::new(out, &state.settings, clock.clone(), window, kept);
         engine
@@ -236,10 +242,18 @@ impl Cockpit {
         self.state.settle();
     }
 
+    /// A second of the loop's.
+    pub fn tick(&mut self) {
+        for msg in midwatch::runtime::tick_of(&self.clock) {
+            self.take(msg);
+        }
+        self.state.settle();
+    }
+
     /// Moves simulated time, and ours with it.
     pub async fn advance(&mut self, by: Duration) {
         self.sim.advance(by).await;
-        self.take(Msg::Tick(self.clock.now()));
+        self.tick();
         self.press("ctrl-r");
     }
 

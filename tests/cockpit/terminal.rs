@@ -32,6 +32,8 @@ struct Seen {
     parser: vt100::Parser,
     /// Everything that was written to the terminal.
     bytes: Vec<u8>,
+    /// Bytes a second that the terminal takes, as over a slow link.
+    rate: Option<u32>,
     /// The terminal takes nothing more, as on a link that stalls.
     paused: bool,
     /// The terminal is to be given up.
@@ -49,7 +51,7 @@ pub struct Terminal {
     /// The modes before anything ran, in words that can be compared.
     before: String,
     pid: Option<Pid>,
-    _home: tempfile::TempDir,
+    home: Arc<tempfile::TempDir>,
 }
 
 fn lock(seen: &Shared) -> MutexGuard<'_, Seen> {
@@ -64,45 +66,88 @@ fn pty_size(columns: u16, rows: u16) -> PtySize {
     PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }
 }
 
+/// What is started in a terminal, and how.
+#[derive(Default)]
+pub struct Start<'a> {
+    /// midwatch where it is not said.
+    pub program: Option<&'a str>,
+    pub args: &'a [&'a str],
+    /// Over what is set for all: TERM, LANG, HOME, PATH.
+    pub env: &'a [(&'a str, &'a str)],
+    /// 80×24 where it is not said.
+    pub size: Option<(u16, u16)>,
+    /// The cluster: the text of its kubeconfig.
+    pub kubeconfig: Option<&'a str>,
+    /// The shell's script, which runs its arguments.
+    pub shell: Option<&'a str>,
+    /// That of another, to come back to.
+    pub home: Option<Arc<tempfile::TempDir>>,
+    /// Files of the home directory.
+    pub files: &'a [(&'a str, &'a [u8])],
+}
+
 impl Terminal {
     /// midwatch with `args`, in a terminal of 80×24.
     pub fn midwatch(args: &[&str]) -> Self {
-        Self::run(program(), args, &[])
+        Self::start(Start { args, ..Start::default() })
     }
 
     /// midwatch over the cluster of `kubeconfig`.
     pub fn over(kubeconfig: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("kubeconfig");
-        std::fs::write(&path, kubeconfig).unwrap();
-        Self::start(program(), &["--kubeconfig", path.to_str().unwrap()], &[], directory)
+        Self::start(Start { kubeconfig: Some(kubeconfig), ..Start::default() })
+    }
+
+    /// The same once more: in a new terminal, in the same home.
+    pub fn again(&self) -> Self {
+        let args = ["--kubeconfig", "kubeconfig"];
+        Self::start(Start { args: &args, home: Some(self.home.clone()), ..Start::default() })
+    }
+
+    /// A line of the screen.
+    pub fn row(&self, row: u16) -> String {
+        let seen = lock(&self.seen);
+        let screen = seen.parser.screen();
+        screen.contents_between(row, 0, row, screen.size().1.get())
     }
 
     pub fn run(program: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
-        Self::start(program, args, env, tempfile::tempdir().unwrap())
+        Self::start(Start { program: Some(program), args, env, ..Start::default() })
     }
 
-    fn start(program: &str, args: &[&str], env: &[(&str, &str)], home: tempfile::TempDir) -> Self {
+    pub fn start(start: Start<'_>) -> Self {
+        let home = start.home.unwrap_or_else(|| Arc::new(tempfile::tempdir().unwrap()));
+        for (name, content) in start.files {
+            let path = home.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
         let mut command = CommandBuilder::new("/bin/sh");
-        command.args(["-c", SHELL, "sh", program]);
-        command.args(args);
+        command.args(["-c", start.shell.unwrap_or(SHELL), "sh", start.program.unwrap_or(program())]);
+        if let Some(text) = start.kubeconfig {
+            let path = home.path().join("kubeconfig");
+            std::fs::write(&path, text).unwrap();
+            command.args(["--kubeconfig".as_ref(), path.as_os_str()]);
+        }
+        command.args(start.args);
         command.env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("TERM", "xterm-256color");
         command.env("LANG", "C.UTF-8");
         command.env("HOME", home.path());
         command.cwd(home.path());
-        for (name, value) in env {
+        for (name, value) in start.env {
             command.env(name, value);
         }
+        let (columns, rows) = start.size.unwrap_or((80, 24));
         let _alone = spawning();
-        let pair = native_pty_system().openpty(pty_size(80, 24)).unwrap();
+        let pair = native_pty_system().openpty(pty_size(columns, rows)).unwrap();
         let before = modes(&*pair.master);
         let shell = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let seen = Seen {
-            parser: vt100::Parser::new(cells(24), cells(80), 0),
+            parser: vt100::Parser::new(cells(rows), cells(columns), 0),
             bytes: Vec::new(),
+            rate: None,
             paused: false,
             closing: false,
             closed: false,
@@ -112,7 +157,7 @@ impl Terminal {
         let theirs = seen.clone();
         std::thread::spawn(move || read(reader, &theirs));
         let writer = pair.master.take_writer().unwrap();
-        Self { master: Some(pair.master), writer: Some(writer), shell, seen, before, pid: None, _home: home }
+        Self { master: Some(pair.master), writer: Some(writer), shell, seen, before, pid: None, home }
     }
 
     /// Waits until `condition` holds for the screen.
@@ -179,6 +224,11 @@ impl Terminal {
         lock(&self.seen).paused = true;
     }
 
+    /// From now on the terminal takes so many bytes a second.
+    pub fn slow_down(&self, bytes_per_s: u32) {
+        lock(&self.seen).rate = Some(bytes_per_s);
+    }
+
     pub fn flow(&self) {
         lock(&self.seen).paused = false;
         self.seen.1.notify_all();
@@ -198,6 +248,40 @@ impl Terminal {
 
     pub fn bytes(&self) -> Vec<u8> {
         lock(&self.seen).bytes.clone()
+    }
+
+    /// How many bytes the terminal has got.
+    pub fn received(&self) -> usize {
+        lock(&self.seen).bytes.len()
+    }
+
+    /// Has everything drawn anew and waits for it: the keys before it have been taken, too.
+    pub fn repaint(&mut self) {
+        let before = self.received();
+        self.send("\x0c");
+        self.until_whole(before);
+    }
+
+    /// Waits until more has come than so many bytes.
+    #[allow(dead_code, reason = "for the benchmark, which shares this file")]
+    pub fn until_received(&self, received: usize) {
+        self.until_seen("a frame", |seen| seen.bytes.len() > received);
+    }
+
+    /// Waits for a frame that is drawn whole after so many bytes.
+    pub fn until_whole(&mut self, received: usize) {
+        self.until_seen("a whole frame", |seen| {
+            let end = b"\x1b[?2026l";
+            let new = &seen.bytes[received..];
+            let cleared = new.windows(4).position(|w| w == b"\x1b[2J");
+            cleared.is_some_and(|at| new[at..].windows(end.len()).any(|w| w == end))
+        });
+        self.remember();
+    }
+
+    /// The directory that it runs in, which is its home, too.
+    pub fn home(&self) -> &std::path::Path {
+        self.home.path()
     }
 
     /// True where the modes are not those from before.
@@ -226,7 +310,13 @@ fn modes(master: &(dyn MasterPty + Send)) -> String {
 fn read(mut reader: Box<dyn Read + Send>, seen: &Shared) {
     let mut buffer = [0_u8; 4096];
     loop {
-        let read = reader.read(&mut buffer).unwrap_or(0);
+        let rate = lock(seen).rate;
+        // A slow link delivers a little, often.
+        let most = if rate.is_some() { 256 } else { buffer.len() };
+        let read = reader.read(&mut buffer[..most]).unwrap_or(0);
+        if let Some(rate) = rate {
+            std::thread::sleep(Duration::from_secs_f64(read as f64 / f64::from(rate)));
+        }
         let mut now = lock(seen);
         let bytes = &buffer[..read];
         now.parser.process(bytes);

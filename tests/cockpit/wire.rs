@@ -260,11 +260,14 @@ fn a_zero_time_is_none_and_an_absurd_one_an_error() {
     }
 }
 
+/// The bytes of the parts of a list.
+type Taken = Vec<Vec<u8>>;
+
 /// A list's metadata and items, from a body that comes in such pieces.
 fn taken<'a>(
     encoding: Encoding,
     pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>), Broken> {
+) -> Result<(Taken, Taken), Broken> {
     let (mut parts, mut metadata, mut items) = (Parts::new(encoding), Vec::new(), Vec::new());
     for piece in pieces {
         parts.push(piece)?;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{cockpit, row, selected};
+use super::{cockpit, cockpit_over, row, selected, simulation};
 use crate::support::PATIENCE;
-use crate::terminal::Terminal;
+use crate::terminal::{Start, Terminal};
 
 #[test]
 fn the_demo_starts_zooms_filters_and_leaves() {
@@ -85,4 +85,20 @@ fn limit_04_a_paste_never_quits() {
     terminal.until("the question answered with no", |s| !s.contents().contains("quit midwatch?"));
     terminal.send("qq");
     terminal.until_left();
+}
+
+/// A dialog that waits for a key must not take the line that a paste ends with for one.
+#[test]
+fn limit_04_a_paste_never_confirms() {
+    let sim = simulation("calm", 1.0, None);
+    let kubeconfig = sim.kubeconfig_yaml();
+    let mut terminal = cockpit_over(Start { kubeconfig: Some(&kubeconfig), ..Start::default() });
+    terminal.send("sworker\r");
+    terminal.until_shown("replicas  6");
+    terminal.send("\x1b[A\r");
+    terminal.until_shown("tab moves, enter presses");
+    terminal.send("\x1b[C\x1b[200~yes\n\r\x1b[201~\x1b");
+    terminal.until_shown("2 Latency");
+    let changed = |r: &midwatch::sim::RequestRecord| r.verb == "patch" && !r.dry_run;
+    assert!(!sim.requests().iter().any(changed), "nothing was confirmed");
 }

@@ -2,8 +2,8 @@
 
 use rustix::process::Signal;
 
-use super::{cockpit, poll, process_state, row};
-use crate::terminal::Terminal;
+use super::{cluster, cockpit, cockpit_over, poll, process, row};
+use crate::terminal::{Start, Terminal};
 
 #[test]
 fn limit_02_stopped_and_continued() {
@@ -11,7 +11,7 @@ fn limit_02_stopped_and_continued() {
     let pid = terminal.pid();
     terminal.send("\x1a");
     terminal.until_shown("[left ");
-    poll("the stop", || process_state(pid) == Some('T'));
+    poll("the stop", || process::state(pid) == Some('T'));
     terminal.assert_given_back();
     terminal.resize(100, 30);
     terminal.send("fg\n");
@@ -34,14 +34,14 @@ fn limit_02_stopped_without_being_asked() {
     let mut terminal = cockpit();
     let pid = terminal.pid();
     terminal.signal(Signal::STOP);
-    poll("the stop", || process_state(pid) == Some('T'));
+    poll("the stop", || process::state(pid) == Some('T'));
     terminal.until_shown("[left ");
     terminal.send("fg\n");
     terminal
         .until("the frame", |s| s.contents().contains("50 of 50 ready") && !s.contents().contains("[left"));
     terminal.send("qq");
     terminal.until("the end", |s| !s.alternate_screen());
-    poll("the process to end", || process_state(pid).is_none());
+    poll("the process to end", || process::state(pid).is_none());
     terminal.assert_given_back();
 }
 
@@ -86,10 +86,68 @@ fn panics_in_a_terminal() {
     panic!("the cause of the panic");
 }
 
+/// Over SSH the hangup may be ignored, as by nohup: then only reading and writing tell.
 #[test]
 fn limit_01_without_its_terminal_it_ends() {
+    for shell in [None, Some(r#"set -m; trap '' HUP; "$@"; while read -r _; do :; done"#)] {
+        let mut terminal = cockpit_over(Start { kubeconfig: Some(&cluster()), shell, ..Start::default() });
+        let pid = terminal.pid();
+        let before = process::cpu_ms(pid).unwrap();
+        terminal.vanish();
+        let mut last = before;
+        poll("the process to end", || {
+            last = process::cpu_ms(pid).unwrap_or(last);
+            process::state(pid).is_none()
+        });
+        assert!(last - before <= 200, "{} ms of processor time to end", last - before);
+    }
+}
+
+#[test]
+fn limit_02_asked_to_stop_from_outside() {
     let mut terminal = cockpit();
     let pid = terminal.pid();
-    terminal.vanish();
-    poll("the process to end", || process_state(pid).is_none());
+    terminal.signal(Signal::TSTP);
+    poll("the stop", || process::state(pid) == Some('T'));
+    terminal.until_shown("[left ");
+    terminal.assert_given_back();
+    terminal.send("fg\n");
+    terminal.until("the frame", |s| s.alternate_screen() && s.contents().contains("50 of 50 ready"));
+    terminal.send("qq");
+    terminal.until("the end", |s| !s.alternate_screen());
+    poll("the process to end", || process::state(pid).is_none());
+    terminal.assert_given_back();
+}
+
+/// As in `ssh host midwatch`: the kernel discards such a stop, and nobody would continue it.
+#[test]
+fn limit_02_it_does_not_stop_where_no_shell_would_continue_it() {
+    let shell = r#"exec "$@""#;
+    let mut terminal =
+        cockpit_over(Start { kubeconfig: Some(&cluster()), shell: Some(shell), ..Start::default() });
+    terminal.send("\x1a");
+    terminal.until_shown("no shell is there");
+    assert!(terminal.is_taken());
+    terminal.send("?");
+    terminal.until_shown("shift-tab");
+}
+
+#[test]
+fn limit_02_an_error_at_the_start_leaves_the_terminal_alone() {
+    let mut terminal = Terminal::midwatch(&["--config", "not-there.toml"]);
+    terminal.until_left();
+    terminal.until_shown("[left 2]");
+    terminal.assert_given_back();
+    assert!(!terminal.bytes().contains(&0x1b), "nothing was taken over");
+}
+
+#[test]
+fn with_its_input_at_the_end_it_is_a_snapshot() {
+    let shell = r#""$@" </dev/null; echo "[left $?]"; while read -r _; do :; done"#;
+    let start =
+        Start { args: &["demo", "calm"], shell: Some(shell), size: Some((130, 50)), ..Start::default() };
+    let mut terminal = Terminal::start(start);
+    terminal.until_shown("[left 0]");
+    terminal.until_shown("50 of 50 ready");
+    terminal.assert_given_back();
 }

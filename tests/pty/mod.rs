@@ -3,42 +3,53 @@
 //! has them all), and `cargo bench --bench limits` prints what depends on the machine.
 
 mod frames;
+mod injection;
 mod keys;
+mod kinds;
 mod leaving;
 mod link;
+mod process;
+mod relay;
+mod sessions;
+mod tmux;
 mod truth;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use midwatch::sim::{self, Scenario, Sim};
-use rustix::process::Pid;
 
 use crate::support::PATIENCE;
-use crate::terminal::Terminal;
+use crate::terminal::{Start, Terminal};
 
-/// The simulated cluster of all these tests; they only look.
+/// The runtime of the simulated clusters.
+fn runtime() -> &'static tokio::runtime::Runtime {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+    })
+}
+
+/// A simulated cluster of a test's own.
+fn simulation(scenario: &str, speed: f64, pods: Option<usize>) -> Sim {
+    let scenario = Scenario::named(scenario).unwrap();
+    let options = sim::Options { scenario, seed: 7, speed, pods, origin: jiff::Timestamp::now() };
+    runtime().block_on(sim::start(options)).unwrap()
+}
+
+/// The kubeconfig of the cluster of all these tests; they only look.
 fn cluster() -> String {
-    static CLUSTER: OnceLock<(tokio::runtime::Runtime, Sim)> = OnceLock::new();
-    let (_, sim) = CLUSTER.get_or_init(|| {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let options = sim::Options {
-            scenario: Scenario::named("calm").unwrap(),
-            seed: 7,
-            speed: 1.0,
-            pods: None,
-            origin: jiff::Timestamp::now(),
-        };
-        let sim = runtime.block_on(sim::start(options)).unwrap();
-        (runtime, sim)
-    });
-    sim.kubeconfig_yaml()
+    static CLUSTER: OnceLock<Sim> = OnceLock::new();
+    CLUSTER.get_or_init(|| simulation("calm", 1.0, None)).kubeconfig_yaml()
 }
 
 /// The cockpit, with its pods on the screen.
 fn cockpit() -> Terminal {
-    let mut terminal = Terminal::over(&cluster());
+    cockpit_over(Start { kubeconfig: Some(&cluster()), ..Start::default() })
+}
+
+fn cockpit_over(start: Start<'_>) -> Terminal {
+    let mut terminal = Terminal::start(start);
     terminal.until_shown("50 of 50 ready");
     assert!(terminal.is_taken(), "raw mode");
     terminal
@@ -47,12 +58,6 @@ fn cockpit() -> Terminal {
 fn row(screen: &vt100::Screen, row: u16) -> String {
     let columns = screen.size().1.get();
     screen.contents_between(row, 0, row, columns)
-}
-
-/// The state letter of a process, as the kernel has it; None when it is gone.
-fn process_state(pid: Pid) -> Option<char> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    stat.rsplit_once(')')?.1.trim_start().chars().next().filter(|c| *c != 'Z' && *c != 'X')
 }
 
 /// For what no screen shows.

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ impl Default for Pace {
 }
 
 /// A dialog is open for 60 s; what is confirmed much later was not confirmed by who read it.
-const EXPIRES_AFTER: SignedDuration = SignedDuration::from_secs(75);
+const EXPIRES_AFTER: Duration = Duration::from_secs(75);
 /// Plans that were shown and neither confirmed nor left: more than dialogs can be open.
 const MOST_PLANS: usize = 16;
 
@@ -74,7 +74,8 @@ struct Inner {
     pace: Pace,
     scribe: Scribe,
     out: mpsc::Sender<Msg>,
-    shown: Mutex<HashMap<String, Checked>>,
+    /// Each with the time at which it was shown, by a clock that is never set.
+    shown: Mutex<HashMap<String, (Duration, Checked)>>,
     /// What stops an operation that can be stopped.
     running: Mutex<HashMap<String, CancellationToken>>,
 }
@@ -145,9 +146,9 @@ impl Gateway {
 
     async fn decide(&self, session: &Session, plan: &str, given: Given) -> Result<record::Recorded, Answer> {
         let scribe = &self.inner.scribe;
-        let shown =
+        let (since, shown) =
             self.inner.take(plan).ok_or_else(|| Answer::Refused(expired("the plan is not open any more")))?;
-        if self.inner.clock.now().duration_since(shown.at()) > EXPIRES_AFTER {
+        if self.inner.clock.running().saturating_sub(since) > EXPIRES_AFTER {
             scribe.note(session, &shown, Phase::Cancelled, "the dialog's time was over").await;
             return Err(Answer::Refused(expired("it was shown more than a minute ago")));
         }
@@ -210,7 +211,7 @@ impl Gateway {
 
     /// The dialog was left.
     pub async fn cancel(&self, session: &Session, plan: &str, why: &str) {
-        if let Some(shown) = self.inner.take(plan) {
+        if let Some((_, shown)) = self.inner.take(plan) {
             self.inner.scribe.note(session, &shown, Phase::Cancelled, why).await;
         }
     }
@@ -324,7 +325,7 @@ impl Gateway {
         if shown.len() >= MOST_PLANS {
             shown.clear();
         }
-        shown.insert(checked.hash(), checked);
+        shown.insert(checked.hash(), (self.inner.clock.running(), checked));
         preview
     }
 }
@@ -371,7 +372,7 @@ impl Inner {
         Told { operation: operation.to_owned(), out: self.out.clone(), stop }
     }
 
-    fn take(&self, plan: &str) -> Option<Checked> {
+    fn take(&self, plan: &str) -> Option<(Duration, Checked)> {
         self.shown.lock().unwrap_or_else(|e| e.into_inner()).remove(plan)
     }
 }

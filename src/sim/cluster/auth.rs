@@ -82,8 +82,8 @@ pub struct Attributes<'a> {
 
 /// Tokens, rules and denials.
 pub struct Auth {
-    admin: SecretString,
-    viewer: SecretString,
+    /// The admin's and the viewer's.
+    tokens: RwLock<(SecretString, SecretString)>,
     rights: Vec<Rule>,
     denied: RwLock<Vec<Rule>>,
     /// May take rights away for a while, and say that the tokens have expired.
@@ -104,19 +104,30 @@ impl Auth {
         // Every authenticated user may ask what it may do (`system:basic-user`).
         let reviews = ["selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"];
         own.push(rule(&["create"], &reviews, ""));
-        Self { admin, viewer, rights: own, denied: RwLock::default(), faults }
+        Self { tokens: RwLock::new((admin, viewer)), rights: own, denied: RwLock::default(), faults }
     }
 
     /// The user that an `Authorization` header stands for.
     pub fn user(&self, header: &str) -> Option<&'static str> {
         let token = header.strip_prefix("Bearer ")?;
-        if token == self.admin.expose_secret() {
+        let (admin, viewer) = self.tokens();
+        if token == admin.expose_secret() {
             Some(ADMIN)
-        } else if token == self.viewer.expose_secret() {
+        } else if token == viewer.expose_secret() {
             Some(VIEWER)
         } else {
             None
         }
+    }
+
+    /// The admin's and the viewer's token.
+    pub fn tokens(&self) -> (SecretString, SecretString) {
+        self.tokens.read().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// From now on only these are taken.
+    pub fn replace_tokens(&self, admin: SecretString, viewer: SecretString) {
+        *self.tokens.write().unwrap_or_else(|e| e.into_inner()) = (admin, viewer);
     }
 
     /// Takes a right away, whoever had it.

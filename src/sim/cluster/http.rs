@@ -40,6 +40,8 @@ pub struct RequestRecord {
     /// `pods`, `deployments.apps/scale`; empty for paths that are not resources.
     pub resource: String,
     pub path: String,
+    /// As it came, still encoded.
+    pub query: String,
     /// Asked with `dryRun=All`: nothing was changed by it.
     pub dry_run: bool,
     pub code: u16,
@@ -197,6 +199,7 @@ impl Api {
             verb: target.map(|t| request.verb(t)).unwrap_or_default().to_owned(),
             resource: resource.unwrap_or_default(),
             path: request.path.clone(),
+            query: request.raw_query.clone(),
             dry_run: request.raw_query.contains("dryRun=All"),
             code,
         };

@@ -77,6 +77,8 @@ pub(super) struct Feed<K: Kind> {
     pub(super) convert: Convert,
     pub(super) timing: Timing,
     pub(super) backoff: Backoff,
+    /// Between lists that no watch followed.
+    lists: Backoff,
     /// From where to watch; None: a list is needed first.
     pub(super) version: Option<String>,
     known: Known,
@@ -105,6 +107,7 @@ impl<K: Kind> Feed<K> {
             convert: Convert::new(&context.config),
             timing,
             backoff: Backoff::new(timing.first_pause, timing.last_pause),
+            lists: Backoff::new(timing.first_pause, timing.last_pause),
             version: None,
             known: Known::Nothing,
             encoding: if K::MESSAGE.is_empty() { Encoding::Json } else { Encoding::Protobuf },
@@ -156,10 +159,16 @@ impl<K: Kind> Feed<K> {
         }
         match self.version.clone() {
             Some(version) => match self.watch_from(&version).await? {
-                Ended::InOrder => {}
+                Ended::InOrder => self.lists.reset(),
                 Ended::Expired => {
                     self.version = None;
                     self.known = Known::Version(version);
+                    // A server that forgets as fast as it lists must not be made to list without end.
+                    let pause = self.lists.pause();
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = refreshed(wants) => {}
+                    }
                 }
             },
             None => self.list().await?,
@@ -225,8 +234,14 @@ impl<K: Kind> Feed<K> {
         loop {
             let page = self.list_page(&uri).await?;
             if page.go_on.is_empty() {
-                self.version = Some(page.resource_version).filter(|version| !version.is_empty());
-                self.known = self.version.clone().map_or(Known::Nothing, Known::Version);
+                if K::POLLED.is_none() {
+                    // Without one it would be listed again at once, for ever.
+                    if page.resource_version.is_empty() {
+                        return Err(Trouble::Garbled("the list has no version to watch from".to_owned()));
+                    }
+                    self.known = Known::Version(page.resource_version.clone());
+                    self.version = Some(page.resource_version);
+                }
                 self.sink.complete().await?;
                 self.backoff.reset();
                 return Ok(());

@@ -14,6 +14,10 @@ use crate::model::{Clean, Failure, FailureKind};
 /// Longest message that is shown: a Status of admission webhooks may carry kilobytes.
 const MESSAGE_CHARS: usize = 300;
 
+/// How rustls begins what it says of the server's certificate, and of a server that refuses ours.
+const CERTIFICATE: &str = "invalid peer certificate";
+const ALERT: &str = "received fatal alert";
+
 /// A request in the words of permissions: verb, resource, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
@@ -126,6 +130,9 @@ impl Trouble {
             if let Some(auth) = cause.downcast_ref::<kube::client::AuthError>() {
                 return Self::Credentials(credentials(auth));
             }
+            if let Some(why) = cause.downcast_ref::<crate::sources::session::NotRenewed>() {
+                return Self::Credentials(why.to_string());
+            }
             at = cause.source();
         }
         Self::Unreachable(root_cause(error))
@@ -138,7 +145,23 @@ impl Trouble {
             Self::Credentials(message) => (
                 FailureKind::Unauthenticated,
                 message.clone(),
-                "run the credential plugin of the kubeconfig by hand, or log in again".to_owned(),
+                "run the credential plugin of the kubeconfig by hand, or log in again; midwatch takes what \
+                 is new by itself"
+                    .to_owned(),
+            ),
+            Self::Unreachable(message) if message.starts_with(CERTIFICATE) => (
+                FailureKind::Unreachable,
+                message.clone(),
+                "the kubeconfig's certificate-authority did not sign it: get the new one, or ask who is in \
+                 between; midwatch reads the kubeconfig again by itself"
+                    .to_owned(),
+            ),
+            Self::Unreachable(message) if message.starts_with(ALERT) => (
+                FailureKind::Unreachable,
+                message.clone(),
+                "the server does not take the client certificate: renew it in the kubeconfig; midwatch \
+                 reads it again by itself"
+                    .to_owned(),
             ),
             Self::Unreachable(message) => (
                 FailureKind::Unreachable,
@@ -167,7 +190,9 @@ impl Refusal {
         let happened = format!("{}: {}", self.code, self.message);
         let (kind, next) = match self.code {
             401 => {
-                (FailureKind::Unauthenticated, "log in again: the credentials are missing or expired".into())
+                let next =
+                    "log in again: the credentials are missing or expired; midwatch takes new ones by itself";
+                (FailureKind::Unauthenticated, next.into())
             }
             403 => (FailureKind::Denied, ask.wish()),
             404 | 405 => (FailureKind::Absent, format!("nothing, where the cluster has no {}", ask.resource)),

@@ -200,6 +200,15 @@ async fn a_bomb_and_a_false_length_are_told() {
     }
 }
 
+#[tokio::test]
+async fn a_list_without_a_version_is_no_reason_to_hurry() {
+    let server = Server::start(36, |_| list("", vec![pod("a", "1", "Running")])).await;
+    let (context, mut said) = run(&server).await;
+    let failure = said.failed().await;
+    assert!(failure.happened.contains("no version"), "{failure:?}");
+    context.stop.cancel();
+}
+
 /// Ten minutes are 24 watches of 25 s.
 #[tokio::test]
 async fn a_quiet_kind_is_listed_once_and_then_only_watched() {

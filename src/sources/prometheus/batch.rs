@@ -4,6 +4,8 @@
 //! Each query's series are told from the others' by a label of our own. What goes wrong with one
 //! query goes wrong with all, so that then each is asked by itself, and keeps its own outcome.
 
+use std::collections::HashSet;
+
 use futures::StreamExt;
 
 use super::client::{Answer, Client};
@@ -30,30 +32,33 @@ pub enum Over {
     },
 }
 
-/// Asks all; the answers stand as the queries did. `together` says whether they may be asked
-/// together, and is told when that did not work.
+/// What did not work together, and is asked one by one.
+pub type Apart = HashSet<String>;
+
+/// Asks all; the answers stand as the queries did.
 pub async fn all(
     client: &Client,
-    together: &mut bool,
+    apart: &mut Apart,
     queries: &[String],
     over: Over,
 ) -> Vec<Result<Answer, Failure>> {
     let mut answers = Vec::with_capacity(queries.len());
     for group in groups(queries) {
-        if *together && group.len() > 1 {
-            match as_one(client, group, over).await {
+        let together = joined(group);
+        if group.len() > 1 && !apart.contains(&together) {
+            match ask(client, &together, over).await.map(|answer| split(answer, group.len())) {
                 Ok(Some(found)) => {
                     answers.extend(found.into_iter().map(Ok));
                     continue;
                 }
-                // Nobody is there: the others would wait as long in vain.
+                // Nobody is there, or it takes too long: one by one would take longer now.
                 Err(failure) if failure.kind == FailureKind::Unreachable => {
-                    *together = false;
+                    apart.insert(together);
                     answers.extend(group.iter().map(|_| Err(failure.clone())));
                     continue;
                 }
-                Ok(None) | Err(_) => *together = false,
-            }
+                Ok(None) | Err(_) => apart.insert(together),
+            };
         }
         answers.extend(one_by_one(client, group, over).await);
     }
@@ -73,12 +78,6 @@ async fn ask(client: &Client, query: &str, over: Over) -> Result<Answer, Failure
     }
 }
 
-/// None: the answer can't be told apart.
-async fn as_one(client: &Client, queries: &[String], over: Over) -> Result<Option<Vec<Answer>>, Failure> {
-    let answer = ask(client, &joined(queries), over).await?;
-    Ok(split(answer, queries.len()))
-}
-
 fn joined(queries: &[String]) -> String {
     let marked = queries.iter().enumerate().map(|(index, query)| {
         // The line feed ends a comment that a configured query may end with.
@@ -87,7 +86,7 @@ fn joined(queries: &[String]) -> String {
     marked.collect::<Vec<_>>().join(" or ")
 }
 
-/// A warning does not say which query it is about.
+/// None: the answer can't be told apart. A warning does not say which query it is about.
 fn split(answer: Answer, queries: usize) -> Option<Vec<Answer>> {
     if answer.warning.is_some() {
         return None;

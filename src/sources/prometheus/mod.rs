@@ -23,6 +23,7 @@ use super::pace::Pace;
 use super::{Context, Finding, Session, Source, Wants};
 use crate::config::Config;
 use crate::model::{Change, Failure, FeedId, Health};
+use batch::Apart;
 use client::Client;
 pub use client::{Answer, Series};
 use convention::{Detected, Focus};
@@ -65,8 +66,7 @@ struct Watched {
     detected_at: Instant,
     slow_at: Option<Instant>,
     history: History,
-    /// Queries may be asked together.
-    together: bool,
+    apart: Apart,
 }
 
 async fn run(context: Context) {
@@ -113,7 +113,9 @@ async fn watch(context: &Context, first: &mut bool, pace: &mut Pace) -> Failure 
             return failure;
         }
         pace.reset();
-        due = wait(&mut wants_seen, wants, started + EVERY).await;
+        // One that is slow is left alone for as long as it took.
+        let rest = (started + EVERY).max(Instant::now() + started.elapsed().saturating_sub(EVERY));
+        due = wait(&mut wants_seen, wants, rest).await;
     }
 }
 
@@ -145,8 +147,8 @@ async fn open(context: &Context) -> Result<Watched, Failure> {
         discover::open(Role::Prometheus, &context.session, &context.config, &context.found).await?;
     let client = Client { endpoint };
     let detected = convention::detect(&client, &focus(&context.session, &context.config)).await?;
-    let (slow_at, history) = (None, History::default());
-    Ok(Watched { client, detected, detected_at: Instant::now(), slow_at, history, together: true })
+    let (slow_at, history, apart) = (None, History::default(), Apart::default());
+    Ok(Watched { client, detected, detected_at: Instant::now(), slow_at, history, apart })
 }
 
 fn focus(session: &Session, config: &Config) -> Focus {
@@ -176,7 +178,7 @@ impl Watched {
     /// The next round asks for everything, and tries again to ask together.
     fn ask_anew(&mut self) {
         self.history.clear();
-        self.together = true;
+        self.apart.clear();
     }
 }
 

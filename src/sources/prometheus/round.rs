@@ -12,7 +12,7 @@ use super::convention::{Detected, Measured};
 use super::promql::ROWS;
 use super::{SLOW, Watched};
 use crate::model::signal::{Breakdown, BreakdownId, BurnWindow, Outcome, Point, Signal, SignalId};
-use crate::model::{Change, Clean, Failure, FeedId, Observation};
+use crate::model::{Change, Clean, Failure, FailureKind, FeedId, Observation};
 use crate::sources::{Context, Wants};
 
 /// Charts are a few hundred columns wide at most.
@@ -71,6 +71,10 @@ pub enum Due {
     Charts,
 }
 
+/// A round that takes longer ends with values of its beginning, which is too long ago to be the present:
+/// as long as a feed may be silent.
+const SLOW_ROUND: Duration = Duration::from_secs(30);
+
 /// The grid of a chart: from and to are multiples of the step, so that points do not wander
 /// from round to round. Seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +130,7 @@ impl Watched {
         first: &mut bool,
     ) -> Result<(), Failure> {
         let now = self.client.time().await?;
+        let asked = Instant::now();
         let grid = Grid::new(now, wants.window, self.detected.interval_s);
         let slow =
             due == Due::Everything || due == Due::Quick && self.slow_at.is_none_or(|at| at.elapsed() >= SLOW);
@@ -134,19 +139,31 @@ impl Watched {
         }
         let reset = first.then_some(Change::Reset);
         *first = false;
-        let charts = self.charts(context, grid).await.into_iter().map(Change::Upsert);
+        let told = |found: Vec<Observation>| {
+            let present = now.saturating_add(i64::try_from(asked.elapsed().as_secs()).unwrap_or(0));
+            found.into_iter().map(move |observation| Change::Upsert(told_at(observation, present)))
+        };
+        let charts = told(self.charts(context, grid).await);
         context.send(FeedId::Signals, reset.into_iter().chain(charts).collect()).await;
         if due != Due::Charts {
-            let found = self.instants(context).await.into_iter().map(Change::Upsert).collect();
+            let found = told(self.instants(context).await).collect();
             context.send(FeedId::Signals, found).await;
         }
         if slow {
             self.slow_at = Some(Instant::now());
-            let found = self.slow(context).await.into_iter().map(Change::Upsert).collect();
+            let found = told(self.slow(context).await).collect();
             context.send(FeedId::Signals, found).await;
         }
-        context.send(FeedId::Signals, vec![Change::Ready]).await;
+        let took = asked.elapsed();
+        let over = if took > SLOW_ROUND { Change::Failed(self.is_slow(took)) } else { Change::Ready };
+        context.send(FeedId::Signals, vec![over]).await;
         Ok(())
+    }
+
+    fn is_slow(&self, took: Duration) -> Failure {
+        let happened = format!("it is slow: a round of questions took {} s", took.as_secs());
+        let next = "look at Prometheus' own load; a smaller window asks for less";
+        self.client.endpoint.failure(FailureKind::ServerError, "/api/v1/query", happened, next)
     }
 
     async fn charts(&mut self, context: &Context, grid: Grid) -> Vec<Observation> {
@@ -185,7 +202,7 @@ impl Watched {
             let from =
                 if whole { grid.start } else { places.iter().map(|i| from[*i]).min().unwrap_or(grid.start) };
             let queries = places.iter().map(|i| asked[*i].query.clone()).collect::<Vec<_>>();
-            let answers = batch::all(&self.client, &mut self.together, &queries, grid.range(from)).await;
+            let answers = batch::all(&self.client, &mut self.apart, &queries, grid.range(from)).await;
             for (place, answer) in places.into_iter().zip(answers) {
                 let Asked { id, query, .. } = &asked[place];
                 outcomes[place] = match answer {
@@ -213,7 +230,7 @@ impl Watched {
         let grid = Grid::new(grid.now, LONG_WINDOW, self.detected.interval_s);
         let query = |a: &Asked<SignalId>| chart(&self.detected, context, a.id, grid).map(|a| a.query);
         let queries = asked.iter().map(|a| query(a).unwrap_or_else(|| a.query.clone())).collect::<Vec<_>>();
-        let answers = batch::all(&self.client, &mut self.together, &queries, Over::Now).await;
+        let answers = batch::all(&self.client, &mut self.apart, &queries, Over::Now).await;
         answers.into_iter().map(|a| a.ok()?.series.first()?.points.last().copied()).collect()
     }
 
@@ -223,7 +240,7 @@ impl Watched {
         let breakdowns = BREAKDOWNS.into_iter().filter_map(|id| Some((id, self.detected.breakdown(id)?)));
         let (breakdowns, queries): (Vec<_>, Vec<_>) = breakdowns.unzip();
         let all = readings.iter().map(|a| a.query.clone()).chain(queries).collect::<Vec<_>>();
-        let mut answers = batch::all(&self.client, &mut self.together, &all, Over::Now).await.into_iter();
+        let mut answers = batch::all(&self.client, &mut self.apart, &all, Over::Now).await.into_iter();
         found.extend(readings.into_iter().zip(&mut answers).map(|(asked, answer)| latest(asked, answer)));
         let shown = breakdowns.into_iter().zip(answers);
         found.extend(shown.filter_map(|(id, answer)| breakdown(&self.detected, id, answer.ok()?)));
@@ -243,6 +260,14 @@ impl Watched {
         found.extend(asked.into_iter().zip(answers).map(|(asked, answer)| latest(asked, answer)));
         found
     }
+}
+
+/// With the server's time at which it is told.
+fn told_at(mut observation: Observation, present: i64) -> Observation {
+    if let Observation::Signal(signal) = &mut observation {
+        signal.present = Some(present);
+    }
+    observation
 }
 
 /// What can be asked, and what is said of that for which there is no query.
@@ -320,6 +345,7 @@ fn nothing(id: SignalId) -> Observation {
         outcome: Outcome::NoData,
         query: Clean::default(),
         warning: Some(Clean::new(&warning)),
+        present: None,
     }))
 }
 
@@ -344,7 +370,7 @@ fn observed(
         }
     };
     let warning = (!warnings.is_empty()).then(|| Clean::new(&warnings.join("; ")));
-    Observation::Signal(Box::new(Signal { id, outcome, query: Clean::new(&query), warning }))
+    Observation::Signal(Box::new(Signal { id, outcome, query: Clean::new(&query), warning, present: None }))
 }
 
 /// What is not answered is asked for again in the next round.

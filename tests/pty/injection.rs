@@ -1,0 +1,247 @@
+//! Attacks in every field that comes from outside, and what reaches the terminal: the raw bytes of the
+//! whole session, every view of it, hold nothing that our own encoder does not write. The same holds
+//! for standard output and error, reports, the log and the audit log.
+
+use std::process::{Command, Stdio};
+
+use midwatch::model::text::is_invisible;
+
+use super::{relay, runtime, simulation};
+use crate::hostile::{assert_only_ours, attacks};
+use crate::support::program;
+use crate::terminal::{Start, Terminal, spawning};
+
+const ENTER: &str = "\x1b[?1049h\x1b[?2004h\x1b[?25l";
+const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?25h\x1b[?2004l\x1b[?1049l";
+
+/// Keys to every view, from the cockpit and back to it.
+const VIEWS: &[&str] = &[
+    "1",
+    "\r",
+    "g",
+    "\r",
+    "\x1b",
+    "l",
+    "w",
+    "\x1b",
+    "/restarts",
+    "\x1b",
+    "\x1b",
+    "2",
+    "\r",
+    "\x1b",
+    "3",
+    "\r",
+    "\x1b",
+    "4",
+    "\r",
+    "\x1b[B",
+    "\x1b",
+    "5",
+    "\r",
+    "\x1b[B",
+    "\x1b[B",
+    "\x1b",
+    "6",
+    "\r",
+    "\x1b",
+    ":",
+    "po",
+    "\x1b",
+    "A",
+    "\x1b",
+    "p",
+    "\x1b",
+    "V",
+    "\x1b",
+    "N",
+    "\x1b",
+    "C",
+    "\x1b",
+    "c",
+    "\x1b",
+    "?",
+    "\x1b",
+    "M",
+    "\x1b[B",
+    "\x1b[B",
+    "w",
+    "\x1b",
+    "\x1b",
+    "s",
+    "\r",
+    "\x1b",
+    "\x1b",
+    "r",
+    "\r",
+    "\r",
+    "\x1b",
+    "\x1b",
+    "S",
+    "\x1b",
+    "a",
+    "\x1b",
+];
+
+/// Sees to it that what is shown has been written: every size is drawn whole, whatever is open.
+fn look(terminal: &mut Terminal, wide: &mut bool) -> String {
+    let before = terminal.received();
+    *wide = !*wide;
+    terminal.resize(if *wide { 121 } else { 120 }, 40);
+    terminal.until_whole(before);
+    terminal.contents()
+}
+
+/// What was written between taking the terminal over and giving it back.
+#[track_caller]
+fn assert_session(terminal: &Terminal, what: &str) {
+    let text = String::from_utf8(terminal.bytes()).expect("UTF-8");
+    let (_, session) = text.split_once(ENTER).expect("taken over");
+    let (session, _) = session.rsplit_once(LEAVE).expect("given back");
+    assert_only_ours(session.as_bytes(), what);
+}
+
+/// Text of lines, and nothing a terminal would act on.
+#[track_caller]
+fn assert_plain(bytes: &[u8], what: &str) {
+    let text = std::str::from_utf8(bytes).unwrap_or_else(|e| panic!("{what}: {e}"));
+    let acting = |c: &char| *c != '\n' && (c.is_control() || is_invisible(*c));
+    if let Some(at) = text.find(|c| acting(&c)) {
+        let from = text[..at].char_indices().rev().nth(40).map_or(0, |(i, _)| i);
+        panic!("{what}: {:?}", text[from..].chars().take(80).collect::<String>());
+    }
+}
+
+#[test]
+fn limit_03_attacks_in_every_field_reach_no_terminal_in_any_view() {
+    for salt in 0..3 {
+        let sim = simulation("bad-deploy", 1.0, None);
+        let kubeconfig = runtime().block_on(relay::start(&sim, salt));
+        let mut terminal = Terminal::start(Start {
+            kubeconfig: Some(&kubeconfig),
+            env: &[("MIDWATCH_LOG", "debug")],
+            size: Some((120, 40)),
+            ..Start::default()
+        });
+        terminal.until_shown("44 of 50 ready");
+        terminal.until_shown("CrashLoopBackOff");
+        let (mut wide, mut shown) = (false, String::new());
+        for keys in VIEWS {
+            terminal.send(keys);
+            shown += &look(&mut terminal, &mut wide);
+        }
+        // Attacks did come, and are shown for what they are.
+        let symbols = shown.chars().filter(|c| ('\u{2400}'..='\u{2421}').contains(c)).count();
+        assert!(symbols > 20 && shown.contains("\\u{"), "{symbols} symbols of controls");
+        for view in [
+            "CONTAINER",
+            "keys that work here",
+            "RPO",
+            "actions",
+            "switch context",
+            "Scale deployment",
+            "morning review",
+        ] {
+            assert!(shown.contains(view), "{view} was never shown:\n{shown}");
+        }
+        terminal.send("\x03\x03");
+        terminal.until_left();
+        terminal.assert_given_back();
+        assert_session(&terminal, &format!("salt {salt}"));
+        let state = terminal.home().join(".local/state/midwatch");
+        let log = std::fs::read(state.join("midwatch.log")).expect("a log");
+        assert_plain(&log, "the log");
+        for file in std::fs::read_dir(state.join("audit")).expect("an audit log").flatten() {
+            assert_plain(&std::fs::read(file.path()).unwrap(), "the audit log");
+        }
+    }
+}
+
+#[test]
+fn limit_03_attacks_in_runbooks_and_in_what_commands_print_reach_no_terminal() {
+    let attacks = attacks();
+    let printed = attacks.join("\n").into_bytes();
+    let mut runbook = "# Walk \x1b]0;owned\x07\n\n## Look \u{202e}\n\n".to_owned();
+    runbook +=
+        "```sh {\"name\": \"look\", \"risk\": \"read\"}\ncat printed; cat printed >&2; echo over\n```\n\n";
+    for attack in &attacks {
+        runbook += &format!("- [ ] {attack}step\n\n  {attack}what it means\n\n");
+    }
+    let kubeconfig = super::cluster();
+    let mut terminal = Terminal::start(Start {
+        args: &["walk", "hostile.md"],
+        kubeconfig: Some(&kubeconfig),
+        files: &[("hostile.md", runbook.as_bytes()), ("printed", &printed)],
+        size: Some((120, 40)),
+        ..Start::default()
+    });
+    terminal.until_shown("enter run it");
+    let mut wide = false;
+    terminal.send("\x1b[H\r");
+    terminal.until_shown("over");
+    for _ in 0..attacks.len() {
+        terminal.send("\x1b[B");
+        look(&mut terminal, &mut wide);
+    }
+    for keys in ["x", "n", "note\r", "p", "/", "st\r", "R"] {
+        terminal.send(keys);
+        look(&mut terminal, &mut wide);
+    }
+    terminal.send("\x03\x03");
+    terminal.until_left();
+    assert_session(&terminal, "a runbook");
+    let walks = terminal.home().join(".local/state/midwatch/walks");
+    let events = std::fs::read_dir(walks).expect("walks").flatten().map(|d| d.path().join("events.jsonl"));
+    for file in events.filter(|f| f.exists()) {
+        assert_plain(&std::fs::read(&file).unwrap(), "the walk's events");
+    }
+}
+
+#[test]
+fn limit_03_attacks_reach_no_output_error_or_report() {
+    let sim = simulation("bad-deploy", 0.0, None);
+    let home = tempfile::tempdir().unwrap();
+    let kubeconfig = runtime().block_on(relay::start(&sim, 7));
+    std::fs::write(home.path().join("kubeconfig"), kubeconfig).unwrap();
+    std::fs::write(home.path().join("hostile.md"), format!("# T\n\n- [ ] {}\n", attacks().join(" ")))
+        .unwrap();
+    std::fs::write(home.path().join("bad.toml"), "theme = '\u{9b}x'\n\"\\u001b[2J\" = 1\n").unwrap();
+    let title = "\x1b]0;owned\x07\u{202e}";
+    let runs: &[&[&str]] = &[
+        &["snapshot"],
+        &["snapshot", "--panel", "pods"],
+        &["snapshot", "--format", "json"],
+        &["snapshot", "--format", "svg"],
+        &["snapshot", "--format", "ansi"],
+        &["review", "--format", "text"],
+        &["review", "--format", "markdown"],
+        &["review", "--format", "html"],
+        &["review", "--format", "json"],
+        &["doctor"],
+        &["config", "init"],
+        &["walk", "hostile.md", "--list"],
+        &["snapshot", "--context", title],
+        &["snapshot", "--theme", title],
+        &["snapshot", "--config", title],
+        &["config", "check", "--config", "bad.toml"],
+        &["walk", title],
+    ];
+    for args in runs {
+        let child = {
+            let _alone = spawning();
+            let mut command = Command::new(program());
+            command.args(*args).args(["--kubeconfig", "kubeconfig"]).env_clear().env("HOME", home.path());
+            command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8").current_dir(home.path());
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let output = child.wait_with_output().unwrap();
+        assert!(!output.stdout.is_empty() || !output.stderr.is_empty(), "{args:?} says something");
+        assert_plain(&output.stderr, &format!("error of {args:?}"));
+        if args.contains(&"ansi") {
+            let text = String::from_utf8(output.stdout).unwrap();
+            text.lines().for_each(|line| assert_only_ours(line.as_bytes(), "ansi"));
+        } else {
+            assert_plain(&output.stdout, &format!("output of {args:?}"));
+        }
+    }
+}
