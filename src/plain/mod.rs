@@ -92,7 +92,7 @@ pub async fn run(
             },
             _ = tick.tick() => {
                 plain.ticked = true;
-                update(&mut state, Msg::Tick(clock.now()))
+                crate::runtime::tick_of(&clock).flat_map(|msg| update(&mut state, msg)).collect()
             }
             Some(msg) = messages.recv() => {
                 // News is told with the tick: to derive anew for every batch would cost more than it tells.

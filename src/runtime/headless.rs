@@ -111,9 +111,8 @@ impl Headless {
                 self.engine.perform(effect);
             }
             // Ages are counted from now, however long the questions take.
-            let now = self.clock.now();
-            if now.duration_since(state.now) >= SignedDuration::from_secs(1) {
-                for effect in update(state, Msg::Tick(now)) {
+            if self.clock.now().duration_since(state.now) >= SignedDuration::from_secs(1) {
+                for effect in super::tick_of(&self.clock).flat_map(|msg| update(state, msg)) {
                     self.engine.perform(effect);
                 }
             }
