@@ -25,6 +25,9 @@ fn stall(terminal: &mut Terminal) {
     });
 }
 
+/// Whether a screen shows what a key asks for.
+type Shows<'a> = &'a dyn Fn(&vt100::Screen) -> bool;
+
 #[test]
 fn limit_08_a_stalled_link_does_not_hold_a_signal_up() {
     let mut terminal = cockpit();
@@ -78,7 +81,7 @@ fn limit_09_over_a_slow_link_a_key_is_half_a_second_away() {
     let pods = |s: &vt100::Screen| s.contents().contains("/ filter") && !all(s);
     let latency = |s: &vt100::Screen| row(s, 2).contains(" 2 Latency ") && !all(s);
     let help = |s: &vt100::Screen| s.contents().contains("shift-tab");
-    let steps: [(&str, &dyn Fn(&vt100::Screen) -> bool); 5] =
+    let steps: [(&str, Shows); 5] =
         [("\r", &pods), ("\x1b", &all), ("2\r", &latency), ("\x1b", &all), ("?", &help)];
     for (keys, shown) in steps {
         let before = terminal.received();
