@@ -8,7 +8,7 @@ use midwatch::state::State;
 use midwatch::ui;
 use midwatch::ui::theme::{Depth, PRESETS, Role, Theme, colour};
 use ratatui::buffer::{Buffer, Cell};
-use ratatui::style::{Color, Modifier};
+use ratatui::style::{Color, Modifier, Style};
 
 use crate::support::{Cockpit, screen_of};
 
@@ -135,13 +135,16 @@ fn says(row: &str, health: Health) -> bool {
     row.contains(health.mark(false)) || lower.contains(health.word())
 }
 
-/// The healths that a style stands for, where it stands for nothing else.
+/// The healths that a style stands for, where it stands for nothing else: keys and progress have one
+/// colour, and differ by their weight.
 fn meanings(theme: &Theme, cell: &Cell) -> Vec<Health> {
-    let of = |h: &Health| theme.health(*h).fg == Some(cell.fg);
+    let bold = |modifier: Modifier| modifier.contains(Modifier::BOLD);
+    let is = |style: Style| style.fg == Some(cell.fg) && bold(style.add_modifier) == bold(cell.modifier);
     let others = [Role::Text, Role::Dim, Role::Key, Role::Focus, Role::Mark, Role::Objective, Role::Chart];
-    let is_other = others.iter().any(|role| theme.style(*role).fg == Some(cell.fg))
-        && !cell.modifier.contains(Modifier::BOLD);
-    if is_other { Vec::new() } else { HEALTHS.into_iter().filter(of).collect() }
+    if others.iter().any(|role| is(theme.style(*role))) {
+        return Vec::new();
+    }
+    HEALTHS.into_iter().filter(|h| is(theme.health(*h))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,6 +163,7 @@ async fn nothing_is_told_by_colour_alone() {
                 cell.set_symbol(" ");
             }
         }
+        let mut above: Vec<String> = Vec::new();
         for y in 0..buffer.area.height {
             let cells = || (0..buffer.area.width).filter_map(|x| buffer.cell((x, y)));
             let row: String = cells().map(Cell::symbol).collect();
@@ -170,7 +174,11 @@ async fn nothing_is_told_by_colour_alone() {
                 };
                 // Of a difference the sign tells.
                 let signed = text.starts_with("+ ") || text.starts_with("- ");
-                if !signed && !healths.iter().any(|h| says(&row, *h)) {
+                // Words that were wrapped go on with what stands above them.
+                let is_all = row.trim_matches(['│', ' ']) == text.trim();
+                let before = above.iter().rev().take(if is_all { 4 } else { 0 });
+                let told = |h: &Health| says(&row, *h) || before.clone().any(|row| says(row, *h));
+                if !signed && !healths.iter().any(told) {
                     untold.insert(format!("{screen}: '{}' in '{}'", text.trim(), row.trim()));
                 }
             };
@@ -182,6 +190,7 @@ async fn nothing_is_told_by_colour_alone() {
                 }
             }
             check(run);
+            above.push(row);
         }
     }
     let all: Vec<String> = untold.into_iter().collect();

@@ -48,7 +48,10 @@ fn drawing_and_state_know_no_io() {
         "kube::",
         "reqwest",
         "std::fs",
-        "std::net",
+        // Addresses are data; sockets are not.
+        "std::net::Tcp",
+        "std::net::Udp",
+        "std::net::ToSocketAddrs",
         "crate::sources",
         "crate::runtime",
         "Timestamp::now",
@@ -140,7 +143,7 @@ fn only_the_gateway_holds_what_changes_a_cluster() {
 #[test]
 fn only_the_gateway_runs_what_the_team_has_configured() {
     let everywhere = ["actions/", "sources/", "runtime/", "state/", "update/", "ui/", "journal/", "config/"];
-    let started = offenders(&everywhere, &["Command::new(", ".start()", "process_group("]);
+    let started = offenders(&everywhere, &["Command::new(", ".start()", ".process_group("]);
     // A secret's command only reads.
     let ours = ["actions/gateway/run/", "actions/gateway/act/command.rs", "config/secret.rs"];
     let is_ours = |o: &&String| ours.iter().any(|f| o.starts_with(f)) || o.contains("tests.rs:");
