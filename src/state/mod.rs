@@ -154,9 +154,7 @@ impl State {
         self.settle_keys();
     }
 
-    /// The same but for what was only observed: a key's frame does not wait for it. While 500 pods a
-    /// second restart among 50,000, what is observed takes a hundred times as long to derive as what
-    /// a key changes.
+    /// The same but for what was only observed: a key's frame does not wait for it.
     pub fn settle_keys(&mut self) {
         let dirty = std::mem::take(&mut self.dirty);
         if dirty.pods {

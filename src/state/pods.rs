@@ -42,8 +42,7 @@ pub struct PodRows {
     pub longest_name: usize,
 }
 
-/// More than any screen is high. When the whole of 50,000 pods has restarted, to sort them all by owner
-/// and name took longer than all the rest.
+/// More than any screen is high: when all of 50,000 pods restart, only these are sorted by owner and name.
 const MOST_UNHEALTHY: usize = 256;
 
 #[derive(Clone, Debug)]
@@ -360,8 +359,7 @@ pub fn rows(state: &State) -> PodRows {
         let key = Key { namespace: pod.namespace.clone(), name: pod.name.clone() };
         state.known.usage.get(&key).copied().unwrap_or_default()
     };
-    // The store is in order of namespace and name, and the sorts are stable. The keys are read once: to
-    // go back to 50,000 pods for each comparison takes six times as long.
+    // The store is in order of namespace and name, and the sorts are stable. The keys are read once.
     match SORTS[list.sort % SORTS.len()] {
         "state" => rows.sort_by_cached_key(|(health, pod)| Reverse((rank(*health), pod.restarts.min(1)))),
         "restarts" => rows.sort_by_cached_key(|(_, pod)| Reverse(pod.restarts)),
