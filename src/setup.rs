@@ -29,7 +29,8 @@ pub fn target(global: &Global, config: &Config) -> Target {
         (None, false) => NamespaceChoice::OfContext,
     };
     Target {
-        kubeconfig: global.kubeconfig.clone(),
+        // A session may be gone on with from another directory.
+        kubeconfig: global.kubeconfig.as_ref().map(|p| std::path::absolute(p).unwrap_or_else(|_| p.clone())),
         context: global.context.clone(),
         namespace,
         service: config.service.clone(),

@@ -15,72 +15,72 @@ const ENTER: &str = "\x1b[?1049h\x1b[?2004h\x1b[?25l";
 const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?25h\x1b[?2004l\x1b[?1049l";
 
 /// Keys to every view, from the cockpit and back to it.
-const VIEWS: &[&str] = &[
-    "1",
-    "\r",
-    "g",
-    "\r",
-    "\x1b",
-    "l",
-    "w",
-    "\x1b",
-    "/restarts",
-    "\x1b",
-    "\x1b",
-    "2",
-    "\r",
-    "\x1b",
-    "3",
-    "\r",
-    "\x1b",
-    "4",
-    "\r",
-    "\x1b[B",
-    "\x1b",
-    "5",
-    "\r",
-    "\x1b[B",
-    "\x1b[B",
-    "\x1b",
-    "6",
-    "\r",
-    "\x1b",
-    ":",
-    "po",
-    "\x1b",
-    "A",
-    "\x1b",
-    "p",
-    "\x1b",
-    "V",
-    "\x1b",
-    "N",
-    "\x1b",
-    "C",
-    "\x1b",
-    "c",
-    "\x1b",
-    "?",
-    "\x1b",
-    "M",
-    "\x1b[B",
-    "\x1b[B",
-    "w",
-    "\x1b",
-    "\x1b",
-    "s",
-    "\r",
-    "\x1b",
-    "\x1b",
-    "r",
-    "\r",
-    "\r",
-    "\x1b",
-    "\x1b",
-    "S",
-    "\x1b",
-    "a",
-    "\x1b",
+const VIEWS: &[(&str, &str)] = &[
+    ("1", ""),
+    ("\r", ""),
+    ("g", ""),
+    ("\r", "CONTAINER"),
+    ("\x1b", ""),
+    ("l", ""),
+    ("w", ""),
+    ("\x1b", ""),
+    ("/restarts", ""),
+    ("\x1b", ""),
+    ("\x1b", ""),
+    ("2", ""),
+    ("\r", ""),
+    ("\x1b", ""),
+    ("3", ""),
+    ("\r", ""),
+    ("\x1b", ""),
+    ("4", ""),
+    ("\r", "RPO"),
+    ("\x1b[B", ""),
+    ("\x1b", ""),
+    ("5", ""),
+    ("\r", ""),
+    ("\x1b[B", ""),
+    ("\x1b[B", ""),
+    ("\x1b", ""),
+    ("6", ""),
+    ("\r", ""),
+    ("\x1b", ""),
+    (":", ""),
+    ("po", ""),
+    ("\x1b", ""),
+    ("A", " actions "),
+    ("\x1b", ""),
+    ("p", ""),
+    ("\x1b", ""),
+    ("V", ""),
+    ("\x1b", ""),
+    ("N", ""),
+    ("\x1b", ""),
+    ("C", "switch context"),
+    ("\x1b", ""),
+    ("c", ""),
+    ("\x1b", ""),
+    ("?", "keys that work here"),
+    ("\x1b", ""),
+    ("M", "morning review"),
+    ("\x1b[B", ""),
+    ("\x1b[B", ""),
+    ("w", ""),
+    ("\x1b", ""),
+    ("\x1b", ""),
+    ("s", "scale: which?"),
+    ("\r", "Scale deployment"),
+    ("\x1b", ""),
+    ("\x1b", ""),
+    ("r", ""),
+    ("\r", ""),
+    ("\r", ""),
+    ("\x1b", ""),
+    ("\x1b", ""),
+    ("S", ""),
+    ("\x1b", ""),
+    ("a", ""),
+    ("\x1b", ""),
 ];
 
 /// Sees to it that what is shown has been written: every size is drawn whole, whatever is open.
@@ -124,26 +124,19 @@ fn limit_03_attacks_in_every_field_reach_no_terminal_in_any_view() {
             ..Start::default()
         });
         terminal.until_shown("44 of 50 ready");
-        terminal.until_shown("CrashLoopBackOff");
         let (mut wide, mut shown) = (false, String::new());
-        for keys in VIEWS {
+        for (keys, known_by) in VIEWS {
             terminal.send(keys);
+            if *keys == "\x1b" {
+                // A byte that follows an ESC within 50 ms is one key with it; nobody types that fast.
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+            terminal.until_shown(known_by);
             shown += &look(&mut terminal, &mut wide);
         }
         // Attacks did come, and are shown for what they are.
         let symbols = shown.chars().filter(|c| ('\u{2400}'..='\u{2421}').contains(c)).count();
         assert!(symbols > 20 && shown.contains("\\u{"), "{symbols} symbols of controls");
-        for view in [
-            "CONTAINER",
-            "keys that work here",
-            "RPO",
-            "actions",
-            "switch context",
-            "Scale deployment",
-            "morning review",
-        ] {
-            assert!(shown.contains(view), "{view} was never shown:\n{shown}");
-        }
         terminal.send("\x03\x03");
         terminal.until_left();
         terminal.assert_given_back();
