@@ -42,8 +42,11 @@ impl Session {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let now = Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ").to_string();
         let lock_file = directory.join(format!("{now}-{}.lock", std::process::id()));
-        let lock = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&lock_file)?;
+        // It gets its name once it is locked: before, another start would take it for a lost one.
+        let unlocked = lock_file.with_extension("new");
+        let lock = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&unlocked)?;
         lock.lock()?;
+        std::fs::rename(&unlocked, &lock_file)?;
         Ok(Self { file: lock_file.with_extension("json"), lock_file, _lock: lock })
     }
 

@@ -19,7 +19,7 @@ pub const MOST_HOURS: i64 = 12;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    /// When it was last so.
+    /// When it was last seen to be so, to the minute.
     pub at: Timestamp,
     pub context: String,
     /// None: all namespaces.

@@ -1,6 +1,8 @@
 //! Going on where a session ended that was never left: what is kept of this one, and how the place of
 //! another is taken.
 
+use jiff::SignedDuration;
+
 use super::{commands, enter, review, walk};
 use crate::effect::{Effect, Wanted};
 use crate::input::{Chord, Code};
@@ -11,6 +13,9 @@ use crate::panels::PANELS;
 use crate::state::place::{Place, PlacedPage, Returning};
 use crate::state::view::Window;
 use crate::state::{Overlay, Page, State};
+
+/// So old what is kept may be, though nothing has moved: it tells when a session ended.
+const KEPT_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// Offers the place of a session that was lost.
 pub fn offer(state: &mut State, place: Place) {
@@ -25,7 +30,7 @@ pub fn keep(state: &mut State) -> Vec<Effect> {
     }
     let now = Place::of(state);
     let same = match (&now, &state.kept) {
-        (Some(now), Some(kept)) => now.is_as(kept),
+        (Some(now), Some(kept)) => now.is_as(kept) && now.at.duration_since(kept.at) < KEPT_EVERY,
         (None, None) => true,
         _ => false,
     };
@@ -68,7 +73,7 @@ fn go_on(state: &mut State, place: Place) -> Vec<Effect> {
     }
     let panel = |noun: &str| PANELS.iter().position(|p| p.noun() == noun);
     state.view.focus = panel(&place.focus).unwrap_or(0);
-    state.view.window = Window::nearest(jiff::SignedDuration::from_secs(place.window_s));
+    state.view.window = Window::nearest(SignedDuration::from_secs(place.window_s));
     effects.push(commands::wants(state));
     let mut returning = Returning::default();
     for list in place.lists {
@@ -131,4 +136,30 @@ pub fn return_to(state: &mut State) -> Vec<Effect> {
         state.returning = Some(returning);
     }
     effects
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::review::testing;
+
+    #[test]
+    fn what_is_kept_says_when_it_was_so_to_the_minute() {
+        let mut state = testing::state();
+        state.scope.context = "prod".into();
+        assert_eq!(keep(&mut state), [], "it is as it started");
+        state.view.zoom(0);
+        let kept = |effects: Vec<Effect>| match &effects[..] {
+            [Effect::Keep(Some(place))] => Some(place.at),
+            _ => None,
+        };
+        assert_eq!(kept(keep(&mut state)), Some(state.now));
+        state.now += SignedDuration::from_secs(59);
+        assert_eq!(keep(&mut state), [], "nothing has moved");
+        state.now += SignedDuration::from_secs(1);
+        assert_eq!(kept(keep(&mut state)), Some(state.now));
+        state.view.pages.clear();
+        state.view.lists.clear();
+        assert_eq!(keep(&mut state), [Effect::Keep(None)], "there is nothing to come back to");
+    }
 }

@@ -49,20 +49,20 @@ pub fn entries(state: &State) -> Vec<ChoiceEntry> {
 
 /// The name under the cursor, and its row in words.
 fn selected(state: &State) -> Option<(String, String)> {
-    let panel = state.view.active_panel();
     match state.view.pages.last() {
         Some(Page::Pod(page)) => pod(state, &page.key),
         Some(Page::Log(log)) => pod(state, &Key::new(log.request.namespace.clone(), log.request.pod.clone())),
-        None | Some(Page::Panel(_)) => {
-            let key = state.view.list(panel).selected?;
-            match panel {
+        // The cockpit's panels show no cursor: what is not seen there is not copied.
+        Some(Page::Panel(panel)) => {
+            let key = state.view.list(*panel).selected?;
+            match *panel {
                 PODS => pod(state, &key),
                 BACKUPS => backup(state, &key),
                 ALERTS => alert(state, &key),
                 _ => None,
             }
         }
-        Some(_) => None,
+        None | Some(_) => None,
     }
 }
 

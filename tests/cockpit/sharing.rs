@@ -18,7 +18,10 @@ fn chosen(cockpit: &mut Cockpit, query: &str) -> Vec<Effect> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_rows_errors_and_the_screen_are_sent() {
     let mut cockpit = Cockpit::open("bad-deploy", (120, 40)).await;
-    cockpit.press("enter");
+    cockpit.press("enter esc y");
+    let copies = cockpit.screen();
+    assert!(copies.contains("headline") && !copies.contains("  name  "), "no cursor is seen here: {copies}");
+    cockpit.press("esc enter");
     let pod = cockpit.state.view.list(0).selected.unwrap();
     assert_eq!(chosen(&mut cockpit, "name"), [Effect::Copy(pod.name.to_string())]);
     let told = cockpit.state.notices.back().unwrap();
