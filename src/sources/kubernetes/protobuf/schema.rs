@@ -141,7 +141,7 @@ impl Schema {
     }
 }
 
-/// Read once, when protobuf first comes: a third of a millisecond.
+/// Read once, when protobuf first comes.
 pub fn get() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| Schema::read(TEXT))
