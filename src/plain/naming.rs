@@ -37,7 +37,7 @@ pub fn act(plain: &mut Plain, state: &mut State, action: ActionId, words: &str) 
     let near = nearest(words, known.iter().map(|k| k.rsplit('/').next().unwrap_or(k)));
     let what = if words.is_empty() { "which".to_owned() } else { format!("no '{clean}' here") };
     let kinds = kinds.join(" or ");
-    plain.say(|out| writeln!(out, "{name}: {what}{near}; type: {name} NAME, of a {kinds}"))
+    plain.say(|out| writeln!(out, "{name}: {what}{near}; type: {name} NAME ({kinds})"))
 }
 
 /// What an action can be done to; a pod is named, as there is no cursor to stand on one.

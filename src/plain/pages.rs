@@ -90,20 +90,20 @@ impl Plain {
         let late = Instant::now() >= until;
         let buffer = &mut self.buffer;
         let done = match (state.view.pages.last(), &waiting) {
-            (Some(Page::Pod(page)), Waiting::Pod) => match &page.detail {
-                Some(Ok(detail)) => {
+            (Some(Page::Pod(page)), Waiting::Pod) => match (&page.detail, &page.failure) {
+                (Some((_, detail)), _) => {
                     describe(state, &page.key, detail, buffer)?;
                     true
                 }
-                Some(Err(f)) => {
+                (None, Some(f)) => {
                     writeln!(buffer, "{}: {}; {}", f.tried, f.happened, f.next)?;
                     true
                 }
-                None if late => {
+                (None, None) if late => {
                     writeln!(buffer, "{}: no answer in {} s", page.key.name, PATIENCE.as_secs())?;
                     true
                 }
-                None => false,
+                (None, None) => false,
             },
             (Some(Page::Log(log)), Waiting::Log) => {
                 let there = !matches!(log.state, LogState::Loading | LogState::Following);

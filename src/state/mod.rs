@@ -198,7 +198,7 @@ impl State {
             _ => false,
         };
         let page = match self.view.pages.last() {
-            Some(Page::Pod(page)) => page.detail.is_none() || page.log.state == log::LogState::Loading,
+            Some(Page::Pod(page)) => page.waiting || page.log.state == log::LogState::Loading,
             Some(Page::Log(log)) => log.state == log::LogState::Loading,
             Some(Page::Review) => self.review.as_ref().is_some_and(|held| held.review.is_none()),
             Some(Page::Walk) => matches!(self.walk, Some(walk::Walking::Opening(_))),

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::actions::{Dialog, Stage};
-use super::{Overlay, State};
+use super::{Overlay, Page, State};
 use crate::model::Health;
 use crate::ui::human;
 
@@ -36,6 +36,12 @@ impl State {
         for operation in &mut self.operations {
             shift(&mut operation.since, by);
             operation.ended.iter_mut().for_each(|at| shift(at, by));
+        }
+        for page in &mut self.view.pages {
+            if let Page::Pod(page) = page {
+                shift(&mut page.asked.0, by);
+                page.detail.iter_mut().for_each(|(at, _)| shift(at, by));
+            }
         }
         if let Some(Overlay::Dialog(dialog)) = &mut self.view.overlay {
             step_dialog(dialog, by);

@@ -1,8 +1,9 @@
 //! Where the user is: focus, pages, overlays, cursors. Selections name objects, not rows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tui_textarea::TextArea;
 
 use super::State;
@@ -13,7 +14,7 @@ use super::review::ReviewNote;
 use crate::input::{Chord, Command};
 use crate::model::action::{ActionId, Request, Subject};
 use crate::model::filter::Filter;
-use crate::model::pod::PodDetail;
+use crate::model::pod::{Pod, PodDetail};
 use crate::model::{Failure, Key};
 use crate::panels::RowKey;
 
@@ -80,7 +81,14 @@ pub struct PodPage {
     pub key: Key,
     /// The pod that was opened; another of the same name is another pod.
     pub uid: crate::model::Uid,
-    pub detail: Option<Result<PodDetail, Failure>>,
+    /// When its details were asked for last, and what it was then.
+    pub asked: (Timestamp, Arc<Pod>),
+    /// Its answer has not come yet.
+    pub waiting: bool,
+    /// What came last, and when.
+    pub detail: Option<(Timestamp, PodDetail)>,
+    /// Why the newest question has no answer.
+    pub failure: Option<Failure>,
     pub log: LogPage,
     pub scroll: usize,
 }

@@ -83,16 +83,20 @@ fn pod_lines(paint: &Paint<'_>, page: &PodPage, pod: Option<&Pod>, width: usize)
             lines.push(marked(paint, &format!("last end: {why}")));
         }
     }
+    if let Some(failure) = &page.failure {
+        lines.push(Line::from(vec![
+            paint.mark_span(Health::Denied),
+            paint.span(format!(" {}: {}", failure.tried, failure.happened), Role::Denied),
+        ]));
+        let since = page.detail.as_ref().map_or_else(String::new, |(at, _)| {
+            format!("; what follows is {} old", human::age(state.now.duration_since(*at)))
+        });
+        lines.push(Line::from(paint.span(format!("{}{since}", failure.next), Role::Dim)));
+    }
     match &page.detail {
+        Some((_, detail)) => detail_lines(paint, detail, width, &mut lines),
+        None if page.failure.is_some() => {}
         None => lines.push(Line::from(paint.span("asking for containers and conditions", Role::Dim))),
-        Some(Err(failure)) => {
-            lines.push(Line::from(vec![
-                paint.mark_span(Health::Denied),
-                paint.span(format!(" {}: {}", failure.tried, failure.happened), Role::Denied),
-            ]));
-            lines.push(Line::from(paint.span(failure.next.to_string(), Role::Dim)));
-        }
-        Some(Ok(detail)) => detail_lines(paint, detail, width, &mut lines),
     }
     event_lines(paint, page, width, &mut lines);
     lines

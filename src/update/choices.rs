@@ -3,7 +3,7 @@
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-use super::{commands, enter, share};
+use super::{commands, enter, pod, share};
 use crate::effect::{Effect, Wanted};
 use crate::input::command::COMMANDS;
 use crate::input::{Command, Layer};
@@ -340,7 +340,7 @@ pub fn take(state: &mut State, chosen: ChoiceTarget) -> Vec<Effect> {
             state.view.zoom(panel);
             effects
         }
-        ChoiceTarget::Pod(key) => commands::open_pod(state, &key),
+        ChoiceTarget::Pod(key) => pod::open(state, &key),
         ChoiceTarget::Act(action, subject) => super::dialog::open(state, action, subject),
         ChoiceTarget::Walk(name) => super::walk::open(state, name, None, Wanted::Latest),
         ChoiceTarget::Request(request) => super::dialog::request(state, *request),

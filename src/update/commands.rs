@@ -1,11 +1,11 @@
 //! What each command does to the view.
 
-use super::{ask, choices, dialog, logs, output, review, walk};
+use super::{ask, choices, dialog, logs, output, pod, review, walk};
 use crate::effect::Effect;
 use crate::input::Command;
-use crate::model::{Health, Key};
+use crate::model::Health;
 use crate::panels::{PANELS, PODS, RowKey};
-use crate::state::view::{ChoiceKind, PodPage, TextEntry, TextPurpose, line_field};
+use crate::state::view::{ChoiceKind, TextEntry, TextPurpose, line_field};
 use crate::state::walk::{Doing, WalkView};
 use crate::state::{Overlay, Page, State};
 
@@ -37,7 +37,7 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         C::Refresh => {
             state.view.refresh = state.view.refresh.wrapping_add(1);
             state.notice(Health::Progress, "asking for everything now");
-            return vec![wants(state)];
+            return std::iter::once(wants(state)).chain(pod::ask(state)).collect();
         }
         C::Wider | C::Narrower => {
             let window = state.view.window;
@@ -148,29 +148,13 @@ fn open(state: &mut State) -> Vec<Effect> {
         None => state.view.zoom(state.view.focus),
         Some(Page::Panel(PODS)) => {
             if let Some(key) = state.view.list(PODS).selected {
-                return open_pod(state, &key);
+                return pod::open(state, &key);
             }
         }
         Some(Page::Review) => review::enter(state),
         Some(_) => {}
     }
     Vec::new()
-}
-
-/// A pod's page: asks for its details, and follows its log.
-pub fn open_pod(state: &mut State, key: &Key) -> Vec<Effect> {
-    let Some(pod) = state.known.pods.get(key).cloned() else {
-        state.notice(Health::Warning, format!("pod {} is gone", key.name));
-        return Vec::new();
-    };
-    let log = logs::page(state, &pod, 200);
-    let effects = vec![
-        Effect::Describe { epoch: state.epoch, key: key.clone() },
-        Effect::ReadLog { id: log.id, request: log.request.clone() },
-    ];
-    let page = PodPage { key: key.clone(), uid: pod.uid.clone(), detail: None, log, scroll: 0 };
-    state.view.pages.push(Page::Pod(Box::new(page)));
-    effects
 }
 
 fn back(state: &mut State) -> Vec<Effect> {

@@ -6,6 +6,7 @@ mod dialog;
 mod logs;
 mod output;
 pub mod place;
+mod pod;
 pub mod review;
 mod share;
 pub mod typed;
@@ -19,7 +20,7 @@ use crate::model::{Clean, Health};
 use crate::msg::Msg;
 use crate::state::actions::Stage;
 use crate::state::view::{ChoiceKind, TextPurpose};
-use crate::state::{Connection, Overlay, Page, State};
+use crate::state::{Connection, Overlay, State};
 
 /// Applies one message. What it makes outdated is derived anew by `State::settle`.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
@@ -47,14 +48,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.dirty.rest = true;
         }
         Msg::Detail { epoch, key, detail } if epoch == state.epoch => {
-            if let Some(Page::Pod(page)) = state.view.pages.last_mut()
-                && page.key == key
-            {
-                if let Ok(detail) = detail.as_ref() {
-                    page.log.containers = detail.containers.iter().map(|c| c.name.clone()).collect();
-                }
-                page.detail = Some(*detail);
-            }
+            pod::answered(state, &key, *detail);
         }
         Msg::Log { id, event } => {
             if let Some(log) = state.view.log_mut().filter(|log| log.id == id) {
@@ -121,6 +115,7 @@ fn tick(state: &mut State, now: jiff::Timestamp) -> Vec<Effect> {
     state.dirty.rest = true;
     state.dirty.pods |= pods_due && !state.derived.pods.unhealthy.is_empty();
     let mut effects = dialog::tick(state);
+    effects.extend(pod::tick(state));
     effects.extend(walk::tick(state));
     review::stand(state);
     effects.extend(place::keep(state));

@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 
-use super::{commands, enter, review, walk};
+use super::{commands, enter, pod, review, walk};
 use crate::effect::{Effect, Wanted};
 use crate::input::{Chord, Code};
 use crate::model::filter::Filter;
@@ -126,7 +126,7 @@ pub fn return_to(state: &mut State) -> Vec<Effect> {
         if state.known.pods.get(&key).is_none() {
             state.notice(Health::Warning, format!("pod {} is gone", key.name));
         } else {
-            effects.extend(commands::open_pod(state, &key));
+            effects.extend(pod::open(state, &key));
             if reads_log {
                 effects.extend(super::logs::open(state));
             }

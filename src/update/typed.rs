@@ -1,6 +1,6 @@
 //! What a typed line asks for: the same as the keys do, without a cursor on the screen.
 
-use super::{choices, commands, dialog, logs};
+use super::{choices, commands, dialog, logs, pod};
 use crate::effect::Effect;
 use crate::input::Command;
 use crate::model::Key;
@@ -36,7 +36,7 @@ pub fn among(state: &mut State, action: ActionId, subjects: Vec<Subject>) {
 
 /// Opens a pod's page.
 pub fn pod(state: &mut State, key: &Key) -> Vec<Effect> {
-    commands::open_pod(state, key)
+    pod::open(state, key)
 }
 
 /// Reads the last `tail` lines of a pod's log, and those that come where it `follows`.

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use midwatch::model::Health;
-use midwatch::state::State;
+use midwatch::state::actions::Stage;
+use midwatch::state::{Overlay, State};
 use midwatch::ui;
 use midwatch::ui::theme::{Depth, PRESETS, Role, Theme, colour};
 use ratatui::buffer::{Buffer, Cell};
@@ -45,15 +46,28 @@ const PAGES: [(&str, &str); 18] = [
     ("r enter", ""),
 ];
 
-/// Every page of every scenario.
+fn planned(state: &State) -> bool {
+    !matches!(&state.view.overlay, Some(Overlay::Dialog(d)) if matches!(d.stage, Stage::Planning))
+}
+
+/// Every page of every scenario, visited once for all tests.
 async fn screens() -> Vec<(String, State)> {
+    static SCREENS: tokio::sync::Mutex<Vec<(String, State)>> = tokio::sync::Mutex::const_new(Vec::new());
+    let mut screens = SCREENS.lock().await;
+    if screens.is_empty() {
+        *screens = visited().await;
+    }
+    screens.clone()
+}
+
+async fn visited() -> Vec<(String, State)> {
     let mut screens = Vec::new();
     for scenario in midwatch::sim::scenarios() {
         let mut cockpit = Cockpit::open(&scenario.name, (120, 40)).await;
         for (keys, awaited) in PAGES {
             cockpit.press(keys);
             if keys == "r enter" {
-                cockpit.until_armed().await;
+                cockpit.until("a plan, or why there is none", planned).await;
             }
             if !awaited.is_empty() && !cockpit.state.known.pods.is_empty() {
                 cockpit.until_shown(awaited).await;

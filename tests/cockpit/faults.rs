@@ -12,7 +12,7 @@ use midwatch::clock::Clock;
 use midwatch::model::{Change, FailureKind, FeedId, Health};
 use midwatch::msg::Msg;
 use midwatch::sim::{Fault, RequestRecord, Sim};
-use midwatch::state::{Overlay, State};
+use midwatch::state::{Overlay, Page, State};
 
 use crate::gate::{Authority, Gate, Mode};
 use crate::support::{Cockpit, origin, stage};
@@ -474,4 +474,28 @@ async fn a_prometheus_that_takes_half_a_minute_holds_nothing_up() {
     cockpit.sim.set_fault(Fault::default());
     cockpit.press("ctrl-r");
     cockpit.until("everything to be live again", |s| all_are(s, Health::Ok)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pods_page_is_asked_for_again_until_it_is_there_and_then_stays_fresh() {
+    let mut cockpit = Cockpit::open("bad-deploy", (120, 40)).await;
+    cockpit.sim.set_fault(Fault { too_many_ratio: 1.0, retry_after_s: 1, ..Fault::default() });
+    cockpit.press("1 enter g enter");
+    cockpit.until_shown("wait: the server is busy").await;
+    cockpit.sim.set_fault(Fault::default());
+    cockpit.advance_quietly(Duration::from_secs(6)).await;
+    cockpit.until_shown("CONDITIONS").await;
+    assert!(!cockpit.screen().contains("get pod"), "{}", cockpit.screen());
+    // What has changed since is there too, and what came stays where nothing new does.
+    let restarts = |state: &State| match state.view.pages.last() {
+        Some(Page::Pod(page)) => page.detail.as_ref().map(|(_, d)| d.containers[0].restarts),
+        _ => None,
+    };
+    let before = restarts(&cockpit.state);
+    cockpit.advance_quietly(Duration::from_secs(600)).await;
+    cockpit.until("the restart", |s| restarts(s) > before).await;
+    cockpit.sim.set_fault(Fault { error_ratio: 1.0, ..Fault::default() });
+    cockpit.advance_quietly(Duration::from_secs(31)).await;
+    cockpit.until_shown("what follows is 31s old").await;
+    assert!(cockpit.screen().contains("CONDITIONS"), "{}", cockpit.screen());
 }

@@ -381,7 +381,10 @@ async fn creating_and_applying() {
     stage.ok("wait --for=condition=Complete job/probe --timeout=90s").says("condition met");
     stage.ok("autoscale deployment worker --min=2 --max=9 --cpu-percent=60").says("autoscaled");
     assert_eq!(stage.field("hpa worker", ".spec.maxReplicas"), "9");
-    stage.until("get hpa worker -o jsonpath={.status.currentReplicas}", |n| n == "6");
+    // 6 at first; a while later it has brought them down.
+    stage.until("get hpa worker -o jsonpath={.status.currentReplicas}", |n| {
+        n.parse().is_ok_and(|n: u32| (2..=6).contains(&n))
+    });
     stage.ok("create configmap flags --from-literal=dark=on").says("created");
     stage.ok("create namespace lab").says("created");
     stage.ok("create deployment lab -n lab --image=registry.example.com/lab:1 --replicas=2").says("created");

@@ -226,7 +226,7 @@ async fn every_action_can_be_typed() {
             if [
                 "leaves:",
                 "leaves)",
-                "NAME, of a",
+                "NAME (",
                 "no [[",
                 "nothing to choose",
                 "is known here",

@@ -45,6 +45,7 @@ pub async fn choose(cockpit: &mut Cockpit, key: &str, name: &str) {
 /// Lets time pass until the headline is fine, for a quarter of an hour at most.
 pub async fn recovered(cockpit: &mut Cockpit) {
     for _ in 0..15 {
+        // So that every watch has its bookmark.
         cockpit.advance(Duration::from_secs(60)).await;
         cockpit.settled_at_now().await;
         if cockpit.state.derived.headline.health == Health::Ok {

@@ -188,12 +188,14 @@ impl Cockpit {
         }
     }
 
-    /// Waits until Prometheus and the pods were asked since the clock was moved.
+    /// Waits until all that the headline is made of was asked for since the clock was moved.
     pub async fn settled_at_now(&mut self) {
         use midwatch::model::FeedId;
         let now = self.state.now;
         self.until("news of this moment", |state| {
-            [FeedId::Signals, FeedId::Pods].iter().all(|f| state.known.status(*f).ready_at >= Some(now))
+            [FeedId::Signals, FeedId::Alerts, FeedId::Pods, FeedId::Deployments]
+                .iter()
+                .all(|f| state.known.status(*f).ready_at >= Some(now))
         })
         .await;
     }
@@ -208,7 +210,7 @@ impl Cockpit {
             let seen = self.history.len();
             let told = |history: &[Msg]| history.iter().any(|m| matches!(m, Msg::Operation { .. }));
             while !told(&self.history[seen..]) {
-                match tokio::time::timeout(Duration::from_secs(3), self.messages.recv()).await {
+                match tokio::time::timeout(Duration::from_secs(20), self.messages.recv()).await {
                     Ok(Some(msg)) => self.take(msg),
                     _ => break,
                 }
@@ -250,11 +252,16 @@ impl Cockpit {
         self.state.settle();
     }
 
-    /// Moves simulated time, and ours with it.
+    /// Moves simulated time, and ours with it; everything is asked for then.
     pub async fn advance(&mut self, by: Duration) {
+        self.advance_quietly(by).await;
+        self.press("ctrl-r");
+    }
+
+    /// Moves simulated time, and ours with it.
+    pub async fn advance_quietly(&mut self, by: Duration) {
         self.sim.advance(by).await;
         self.tick();
-        self.press("ctrl-r");
     }
 
     pub fn screen(&self) -> String {

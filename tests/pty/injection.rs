@@ -2,13 +2,16 @@
 //! whole session, every view of it, hold nothing that our own encoder does not write. The same holds
 //! for standard output and error, reports, the log and the audit log.
 
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use midwatch::model::text::is_invisible;
+use midwatch::sim::Fault;
 
 use super::{relay, runtime, simulation};
 use crate::hostile::{assert_only_ours, attacks};
-use crate::support::program;
+use crate::support::{PATIENCE, program};
 use crate::terminal::{Start, Terminal, spawning};
 
 const ENTER: &str = "\x1b[?1049h\x1b[?2004h\x1b[?25l";
@@ -190,6 +193,65 @@ fn limit_03_attacks_in_runbooks_and_in_what_commands_print_reach_no_terminal() {
     }
 }
 
+/// What is typed to `--plain`, with the name of a pod that keeps ending, and what its answer is known by.
+const LINES: &[(&str, &str)] = &[
+    ("status", "objectives: "),
+    ("pods", "missing PAYMENT_URL"),
+    ("pod POD", "condition "),
+    ("log POD", "end of the log"),
+    ("alerts", "TargetDown"),
+    ("alerts Target", "labels: "),
+    ("errors", ""),
+    ("latency", ""),
+    ("backups", ""),
+    ("changes", "rollout"),
+    ("operations", ""),
+    ("messages", ""),
+    ("feeds", "prometheus"),
+    ("restart", "restart which?"),
+    ("1", "only a terminal confirms"),
+    ("context", "which context?"),
+    ("", "left as it is"),
+    ("silence nothing", "no 'nothing' here"),
+    ("\u{1b}]0;owned\u{7}", "is no command"),
+];
+
+#[test]
+fn limit_03_attacks_reach_no_line_of_the_plain_interface() {
+    let sim = simulation("bad-deploy", 1.0, None);
+    let home = tempfile::tempdir().unwrap();
+    let kubeconfig = runtime().block_on(relay::start(&sim, 11));
+    std::fs::write(home.path().join("kubeconfig"), kubeconfig).unwrap();
+    let mut child = spawned(&["--plain"], home.path());
+    let (mut stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (out, said) = std::sync::mpsc::channel();
+    std::thread::spawn(move || BufReader::new(stdout).split(b'\n').try_for_each(|line| out.send(line)));
+    let until = |text: &str, after: &str| {
+        let mut lines = String::new();
+        while !lines.contains(text) {
+            let line = said.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("'{text}' after '{after}' in:\n{lines}"));
+            lines += &String::from_utf8(line.unwrap()).expect("UTF-8");
+            lines.push('\n');
+        }
+        lines
+    };
+    let mut all = until("'help' lists", "");
+    for (line, known_by) in LINES {
+        // Its prefix differs by the attack.
+        let pod = all.split("api-rcrfl52k6j-").nth(1).map_or("none", |rest| &rest[..5]);
+        let line = line.replace("POD", pod);
+        writeln!(stdin, "{line}").unwrap();
+        all += &until(known_by, &line);
+    }
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_plain(&output.stderr, "error of --plain");
+    assert_plain(all.as_bytes(), "--plain");
+    let symbols = all.chars().filter(|c| ('\u{2400}'..='\u{2421}').contains(c)).count();
+    assert!(symbols > 20 && all.contains("\\u{"), "{symbols} symbols of controls");
+}
+
 #[test]
 fn limit_03_attacks_reach_no_output_error_or_report() {
     let sim = simulation("bad-deploy", 0.0, None);
@@ -219,22 +281,34 @@ fn limit_03_attacks_reach_no_output_error_or_report() {
         &["config", "check", "--config", "bad.toml"],
         &["walk", title],
     ];
-    for args in runs {
-        let child = {
-            let _alone = spawning();
-            let mut command = Command::new(program());
-            command.args(*args).args(["--kubeconfig", "kubeconfig"]).env_clear().env("HOME", home.path());
-            command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8").current_dir(home.path());
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-        };
-        let output = child.wait_with_output().unwrap();
-        assert!(!output.stdout.is_empty() || !output.stderr.is_empty(), "{args:?} says something");
-        assert_plain(&output.stderr, &format!("error of {args:?}"));
-        if args.contains(&"ansi") {
-            let text = String::from_utf8(output.stdout).unwrap();
-            text.lines().for_each(|line| assert_only_ours(line.as_bytes(), "ansi"));
-        } else {
-            assert_plain(&output.stdout, &format!("output of {args:?}"));
-        }
+    runs.iter().for_each(|args| assert_harmless(args, home.path()));
+    // Errors are told of too.
+    sim.set_fault(Fault { error_ratio: 1.0, ..Fault::default() });
+    let told: [&[&str]; 4] = [&["snapshot"], &["snapshot", "--format", "json"], &["review"], &["doctor"]];
+    told.iter().for_each(|args| assert_harmless(args, home.path()));
+    sim.set_fault(Fault { hang: true, ..Fault::default() });
+    assert_harmless(&["snapshot", "--timeout", "2"], home.path());
+}
+
+/// The program at home, whose standard streams are pipes.
+fn spawned(args: &[&str], home: &Path) -> Child {
+    let _alone = spawning();
+    let mut command = Command::new(program());
+    command.args(args).args(["--kubeconfig", "kubeconfig"]).env_clear().env("HOME", home);
+    command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8").current_dir(home);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn assert_harmless(args: &[&str], home: &Path) {
+    let output = spawned(args, home).wait_with_output().unwrap();
+    assert!(output.stdout.len() + output.stderr.len() > 0, "{args:?} says nothing");
+    assert_plain(&output.stderr, &format!("error of {args:?}"));
+    let text = String::from_utf8(output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}"));
+    if args.contains(&"ansi") {
+        text.lines().for_each(|line| assert_only_ours(line.as_bytes(), "ansi"));
+    } else {
+        // So that nobody is mentioned where a report is pasted.
+        let text = if args.contains(&"markdown") { text.replace("@\u{2060}", "@") } else { text };
+        assert_plain(text.as_bytes(), &format!("output of {args:?}"));
     }
 }

@@ -140,7 +140,9 @@ async fn pass(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let path = relay.path(parts.uri.path());
-    let query = parts.uri.query().map(|q| format!("?{q}")).unwrap_or_default();
+    // A pod has one container; it is asked for by the name that it does not have.
+    let query = parts.uri.query().unwrap_or_default().split('&').filter(|q| !q.starts_with("container="));
+    let query = format!("?{}", query.collect::<Vec<_>>().join("&"));
     let mut asked = relay.client.request(parts.method, format!("{}{path}{query}", relay.upstream)).body(body);
     if let Some(kind) = parts.headers.get("content-type") {
         asked = asked.header("content-type", kind);
@@ -152,7 +154,7 @@ async fn pass(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     if let Some(kind) = answer.headers().get("content-type") {
         response = response.header("content-type", kind);
     }
-    let is_log = path.ends_with("/log");
+    let is_log = path.ends_with("/log") && answer.status().is_success();
     let body = if is_log || query.contains("watch=") {
         Body::from_stream(lines(relay, answer, is_log))
     } else if path.ends_with("/services") || path.ends_with("/endpoints") {

@@ -24,7 +24,7 @@ use crate::sim::fault::{Fault, Faults};
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1800);
 /// Initial events that are put into one chunk.
 const INITIAL_AT_ONCE: usize = 500;
-/// The API server sends a bookmark about once a minute.
+/// The API server sends a bookmark about once a minute, of its own time and of that which is simulated.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 
 struct Watch {
@@ -41,6 +41,8 @@ struct Watch {
     cursor: u64,
     end: Instant,
     next_bookmark: Instant,
+    /// The simulated time of the last one.
+    bookmarked_ms: i64,
     /// What there was at the start and has not been sent yet.
     initial: VecDeque<Arc<Object>>,
     /// The bookmark that ends the initial events.
@@ -93,6 +95,7 @@ pub fn watch(
         cursor: version,
         end: now + faults.watch_lifetime(timeout),
         next_bookmark: now + BOOKMARK_EVERY,
+        bookmarked_ms: faults.clock().now_ms(),
         initial: VecDeque::new(),
         marked: false,
         ready: VecDeque::new(),
@@ -161,6 +164,9 @@ impl Watch {
             }
             self.changed.borrow_and_update();
             self.collect();
+            if self.ready.is_empty() && self.is_due() {
+                self.mark();
+            }
             if !self.ready.is_empty() {
                 continue;
             }
@@ -177,12 +183,21 @@ impl Watch {
     }
 
     fn on_time(&mut self) {
-        let now = Instant::now();
+        self.mark();
+        self.closed |= Instant::now() >= self.end;
+    }
+
+    fn is_due(&self) -> bool {
+        u128::try_from(self.faults.clock().now_ms() - self.bookmarked_ms)
+            .is_ok_and(|ms| ms >= BOOKMARK_EVERY.as_millis())
+    }
+
+    fn mark(&mut self) {
         if self.bookmarks {
             self.ready.push_back(self.bookmark(false));
         }
-        self.next_bookmark = now + BOOKMARK_EVERY;
-        self.closed |= now >= self.end;
+        self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
+        self.bookmarked_ms = self.faults.clock().now_ms();
     }
 
     /// Moves what the log has for this watch into `ready`.

@@ -19,6 +19,7 @@ use super::raw::Raw;
 use super::sink::{MAX_CHANGES, Sink};
 use super::trouble::Trouble;
 use super::watch::{Ended, expired};
+use crate::model::{Clean, FailureKind};
 use crate::sources::{Context, Session, Wants};
 
 /// The engine's waits; tests shorten them.
@@ -131,7 +132,10 @@ impl<K: Kind> Feed<K> {
             if self.retreat(&trouble) {
                 continue;
             }
-            let failure = trouble.failure(&K::RESOURCE.ask(self.verb, self.namespace.as_deref()));
+            let mut failure = trouble.failure(&K::RESOURCE.ask(self.verb, self.namespace.as_deref()));
+            if failure.kind == FailureKind::Throttled {
+                failure.next = Clean::new(&format!("{}; midwatch tries again by itself", failure.next));
+            }
             tracing::debug!(feed = K::FEED.noun(), happened = %failure.happened, "feed failed");
             if self.sink.failed(failure).await.is_err() {
                 return;

@@ -95,8 +95,10 @@ impl Refusal {
         };
         let Some(status) = read else {
             let text = String::from_utf8_lossy(body);
-            let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-            return Self { code, message: clip(line, MESSAGE_CHARS).to_owned(), retry_after };
+            let named = || http::StatusCode::from_u16(code).ok()?.canonical_reason();
+            let line = text.lines().map(str::trim).find(|line| !line.is_empty()).or_else(named);
+            let message = clip(line.unwrap_or_default(), MESSAGE_CHARS).to_owned();
+            return Self { code, message, retry_after };
         };
         let message = if status.message.is_empty() { status.reason } else { status.message };
         let told = status.details.and_then(|details| details.retry_after_seconds).map(Duration::from_secs);
@@ -196,9 +198,7 @@ impl Refusal {
             }
             403 => (FailureKind::Denied, ask.wish()),
             404 | 405 => (FailureKind::Absent, format!("nothing, where the cluster has no {}", ask.resource)),
-            429 => {
-                (FailureKind::Throttled, "wait: the server is busy; midwatch tries again by itself".into())
-            }
+            429 => (FailureKind::Throttled, "wait: the server is busy".into()),
             _ => (
                 FailureKind::ServerError,
                 "look at the API server's health: kubectl get --raw /readyz?verbose".into(),
@@ -301,6 +301,7 @@ mod tests {
             let trouble = Trouble::Status(Refusal::read(code, None, b"<html>\n"));
             assert_eq!(trouble.failure(&ask()).kind, kind, "{code}");
         }
+        assert_eq!(Refusal::read(502, None, b"\n").message, "Bad Gateway");
     }
 
     #[test]
