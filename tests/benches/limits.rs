@@ -10,11 +10,14 @@
 
 #[path = "../pty/process.rs"]
 mod process;
+#[path = "support/program.rs"]
+mod program;
 mod support {
     use std::time::Duration;
     pub const PATIENCE: Duration = Duration::from_secs(120);
     pub fn program() -> &'static str {
-        env!("CARGO_BIN_EXE_midwatch")
+        static PROGRAM: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+        PROGRAM.get_or_init(super::program::program)
     }
 }
 #[path = "../cockpit/terminal.rs"]

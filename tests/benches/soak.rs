@@ -6,6 +6,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a measurement that can't be set up has nothing to measure")]
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -16,7 +19,6 @@ use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_midwatch");
 const MINUTES: u64 = 2;
 const PODS: usize = 2_000;
 const EVENTS_PER_S: u32 = 500;
@@ -137,7 +139,7 @@ fn main() -> ExitCode {
     std::fs::write(&kubeconfig, sim.kubeconfig_yaml()).unwrap();
     let size = PtySize { rows: 60, cols: 200, pixel_width: 0, pixel_height: 0 };
     let pty = native_pty_system().openpty(size).unwrap();
-    let mut command = CommandBuilder::new(PROGRAM);
+    let mut command = CommandBuilder::new(program::program());
     command.args(["-A", "--kubeconfig"]);
     command.arg(&kubeconfig);
     for (name, value) in [("TERM", "xterm-256color"), ("COLORTERM", "truecolor")] {

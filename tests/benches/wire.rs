@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a measurement that can't be set up has nothing to measure")]
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -26,12 +29,11 @@ use midwatch::{setup, update};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_midwatch");
 const PODS: usize = 10_000;
 const TIMES: usize = 5;
 
 fn simulation(kubeconfig: &Path) -> Child {
-    let mut child = Command::new(PROGRAM)
+    let mut child = Command::new(program::program())
         .args(["sim", "calm", "--pods", &PODS.to_string(), "--kubeconfig-out"])
         .arg(kubeconfig)
         .stdout(Stdio::piped())

@@ -223,17 +223,9 @@ async fn every_action_can_be_typed() {
         let deadline = Instant::now() + PATIENCE;
         let said = loop {
             let said = s.page.text()[s.seen..].to_owned();
-            if [
-                "leaves:",
-                "leaves)",
-                "NAME (",
-                "no [[",
-                "nothing to choose",
-                "is known here",
-                "not possible",
-            ]
-            .iter()
-            .any(|w| said.contains(w))
+            if ["leaves:", "leaves)", "NAME (", "no [[", "nothing to choose", "is known here", "not possible"]
+                .iter()
+                .any(|w| said.contains(w))
             {
                 break said;
             }

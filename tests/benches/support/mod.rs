@@ -1,12 +1,10 @@
 //! What the benchmarks of the whole program share: the simulated cluster and the cockpit as processes.
 
 pub mod cockpit;
+mod program;
 pub mod simulation;
 
-/// What is measured: what was built with the benchmark, or another build.
-fn program() -> String {
-    std::env::var("MIDWATCH_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_midwatch").to_owned())
-}
+use program::program;
 
 /// A line of /proc/PID/status, in MiB.
 fn mib(pid: u32, name: &str) -> f64 {
