@@ -233,8 +233,8 @@ fn gateway(
     let journal = Journal::open(directory.join("audit")).map_err(|e| e.to_string());
     let pace = Pace {
         look_every: Duration::from_millis(50),
-        look_for: Duration::from_secs(1),
-        answer_within: Duration::from_secs(3),
+        look_for: Duration::from_secs(3),
+        answer_within: Duration::from_secs(8),
     };
     Gateway::new(Arc::new(config), read_only, clock, journal, out).paced(pace)
 }

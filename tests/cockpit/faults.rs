@@ -481,7 +481,7 @@ async fn a_pods_page_is_asked_for_again_until_it_is_there_and_then_stays_fresh()
     let mut cockpit = Cockpit::open("bad-deploy", (120, 40)).await;
     cockpit.sim.set_fault(Fault { too_many_ratio: 1.0, retry_after_s: 1, ..Fault::default() });
     cockpit.press("1 enter g enter");
-    cockpit.until_shown("wait: the server is busy").await;
+    cockpit.until_shown("⊘ get pod").await;
     cockpit.sim.set_fault(Fault::default());
     cockpit.advance_quietly(Duration::from_secs(6)).await;
     cockpit.until_shown("CONDITIONS").await;
@@ -492,7 +492,7 @@ async fn a_pods_page_is_asked_for_again_until_it_is_there_and_then_stays_fresh()
         _ => None,
     };
     let before = restarts(&cockpit.state);
-    cockpit.advance_quietly(Duration::from_secs(600)).await;
+    cockpit.advance_quietly(Duration::from_secs(330)).await;
     cockpit.until("the restart", |s| restarts(s) > before).await;
     cockpit.sim.set_fault(Fault { error_ratio: 1.0, ..Fault::default() });
     cockpit.advance_quietly(Duration::from_secs(31)).await;

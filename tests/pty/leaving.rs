@@ -28,6 +28,25 @@ fn limit_02_stopped_and_continued() {
     terminal.assert_given_back();
 }
 
+/// As under some supervisors: a terminal to write to and to read from, and no session on it.
+#[test]
+fn without_a_controlling_terminal_it_works_and_gives_back_what_it_took() {
+    let kubeconfig = cluster();
+    let mut terminal = Terminal::start(Start {
+        kubeconfig: Some(&kubeconfig),
+        shell: Some(r#"setsid -w "$@"; echo "[left $?]"; read -r word"#),
+        ..Start::default()
+    });
+    terminal.until_shown("50 of 50 ready");
+    terminal.send("?");
+    terminal.until_shown("shift-tab");
+    terminal.send("\x1b");
+    terminal.until("help gone", |s| !s.contents().contains("shift-tab"));
+    terminal.send("qq");
+    terminal.until_shown("[left 0]");
+    terminal.assert_given_back();
+}
+
 /// SIGSTOP can't be handled: whoever sent it finds the modes as they were, and so do we.
 #[test]
 fn limit_02_stopped_without_being_asked() {

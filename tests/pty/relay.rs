@@ -60,11 +60,11 @@ pub async fn start(sim: &Sim, salt: u64) -> String {
     tokio::spawn(async move { axum::serve(listener, router).await });
     let name = format!("\u{1b}]0;owned\u{7}{}prod\u{202e}", '\u{9b}');
     serde_json::json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "prod",
+        "apiVersion": "v1", "kind": "Config", "current-context": name,
         "clusters": [{"name": name, "cluster": {"server": server}}],
         "contexts": [
-            {"name": "prod", "context": {"cluster": name, "user": name, "namespace": "shop"}},
-            {"name": name, "context": {"cluster": name, "user": name, "namespace": name}},
+            {"name": name, "context": {"cluster": name, "user": name, "namespace": "shop"}},
+            {"name": "prod", "context": {"cluster": name, "user": name, "namespace": name}},
         ],
         "users": [{"name": name, "user": {"token": "any"}}],
     })

@@ -1,10 +1,12 @@
 //! What is said of a cluster that does not answer, and what is sent to one that does.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use midwatch::sim::{Fault, WriteFault};
+use rustix::process::Signal;
 
-use super::{cockpit_over, row, simulation};
+use super::{cockpit_over, poll, process, row, simulation};
 use crate::terminal::{Start, Terminal};
 
 fn kubeconfig(server: &str) -> String {
@@ -54,6 +56,29 @@ fn limit_05_no_change_is_sent_twice() {
         .filter(|r| !r.resource.contains("review"))
         .collect();
     assert_eq!(changes.len(), 1, "{changes:?}");
+}
+
+/// As after a laptop's sleep: the program stood still while the cluster went on, and nothing answers now.
+#[test]
+fn limit_06_what_was_known_before_a_stop_is_not_called_live_after_it() {
+    let sim = simulation("calm", 1.0, None);
+    let kubeconfig = sim.kubeconfig_yaml();
+    let mut terminal =
+        cockpit_over(Start { kubeconfig: Some(&kubeconfig), size: Some((100, 30)), ..Start::default() });
+    terminal.until("live data", |s| row(s, 0).contains("live"));
+    let pid = terminal.pid();
+    terminal.signal(Signal::STOP);
+    poll("the stop", || process::state(pid) == Some('T'));
+    sim.set_fault(Fault { hang: true, ..Fault::default() });
+    // More than a pause that a busy machine makes.
+    std::thread::sleep(Duration::from_secs(16));
+    let before = terminal.received();
+    terminal.send("fg\n");
+    terminal.until("that it is old", |s| row(s, 0).contains("midwatch") && !row(s, 0).contains("live"));
+    let told = String::from_utf8_lossy(&terminal.bytes()[before..]).into_owned();
+    assert!(!told.contains("live now"), "{told}");
+    sim.set_fault(Fault::default());
+    terminal.until("live data again", |s| row(s, 0).contains("live"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::Session;
+use super::kubeconfig::Names;
 use crate::model::{Clean, Failure, FailureKind};
 
 impl Session {
@@ -16,11 +17,11 @@ impl Session {
     /// # Errors
     /// When the small file can't be written.
     pub fn kubeconfig_of_commands(&self) -> Result<Option<String>, Failure> {
-        if self.scope.context.is_empty() || self.scope.user == Clean::new("service account") {
+        let Some(names) = self.credentials.as_ref().and_then(|held| held.origin.names()) else {
             return Ok(None);
-        }
+        };
         if self.commands.get().is_none() {
-            let made = self.overlay().map_err(|error| Failure {
+            let made = self.overlay(names).map_err(|error| Failure {
                 kind: FailureKind::NotConfigured,
                 tried: Clean::new("write a kubeconfig for the commands of the runbook"),
                 happened: Clean::new(&error.to_string()),
@@ -51,19 +52,18 @@ impl Session {
         }
     }
 
-    fn overlay(&self) -> std::io::Result<tempfile::TempDir> {
-        let scope = &self.scope;
+    fn overlay(&self, names: &Names) -> std::io::Result<tempfile::TempDir> {
         let mut config = json!({
             "apiVersion": "v1",
             "kind": "Config",
-            "current-context": scope.context.as_str(),
+            "current-context": names.context,
         });
-        if let Some(namespace) = &scope.namespace {
+        if let Some(namespace) = &self.scope.namespace {
             config["contexts"] = json!([{
-                "name": scope.context.as_str(),
+                "name": names.context,
                 "context": {
-                    "cluster": scope.cluster.as_str(),
-                    "user": scope.user.as_str(),
+                    "cluster": names.cluster,
+                    "user": names.user,
                     "namespace": namespace.as_str(),
                 },
             }]);

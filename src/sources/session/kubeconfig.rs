@@ -52,23 +52,47 @@ pub fn names(config: &Kubeconfig, target: &Target) -> Vec<ContextName> {
     config.contexts.iter().map(named).collect()
 }
 
+/// A context as the file has it; what is shown of it is cleaned, and may be another's name.
+#[derive(Clone, Debug)]
+pub struct Names {
+    pub context: String,
+    pub cluster: String,
+    pub user: String,
+}
+
 /// What the chosen context says.
-pub fn scope(config: &Kubeconfig, target: &Target) -> Result<Scope, Failure> {
+pub fn scope(config: &Kubeconfig, target: &Target) -> Result<(Scope, Names), Failure> {
     let known = || config.contexts.iter().map(|context| context.name.as_str()).collect::<Vec<_>>();
     let Some(wanted) = target.context.as_ref().or(config.current_context.as_ref()) else {
         return Err(no_context("no context is named, and the kubeconfig has no current-context", &known()));
     };
-    let found = config.contexts.iter().find(|context| &context.name == wanted);
-    let Some(context) = found.and_then(|named| named.context.as_ref()) else {
+    let Some((name, context)) = named(config, wanted) else {
         return Err(no_context(&format!("there is no context '{wanted}'"), &known()));
     };
-    Ok(Scope {
-        context: Clean::new(wanted),
+    let names = Names {
+        context: name.to_owned(),
+        cluster: context.cluster.clone(),
+        user: context.user.clone().unwrap_or_default(),
+    };
+    let scope = Scope {
+        context: Clean::new(name),
         cluster: Clean::new(&context.cluster),
         namespace: namespace_of(&target.namespace, context.namespace.as_deref()),
         service: target.service.as_deref().map(Clean::new),
-        user: Clean::new(context.user.as_deref().unwrap_or_default()),
-    })
+        user: Clean::new(&names.user),
+    };
+    Ok((scope, names))
+}
+
+/// The context of that name; else the one that is shown so.
+fn named<'a>(config: &'a Kubeconfig, wanted: &str) -> Option<(&'a str, &'a kube::config::Context)> {
+    let exact = config.contexts.iter().find(|context| context.name == wanted);
+    let shown = || {
+        let mut alike = config.contexts.iter().filter(|context| *Clean::new(&context.name) == *wanted);
+        alike.next().filter(|_| alike.next().is_none())
+    };
+    let found = exact.or_else(shown)?;
+    Some((&found.name, found.context.as_ref()?))
 }
 
 pub fn namespace_of(choice: &NamespaceChoice, own: Option<&str>) -> Option<Clean> {
@@ -188,10 +212,32 @@ mod tests {
         let config = Kubeconfig::from_yaml(text).unwrap();
         let target = Target { context: Some("prd".into()), ..Target::default() };
         assert_eq!(&*scope(&config, &target).unwrap_err().next, "name one with --context: prod, dev");
-        let scope = scope(&config, &Target::default()).unwrap();
+        let (scope, _) = scope(&config, &Target::default()).unwrap();
         assert_eq!((&*scope.context, &*scope.cluster, &*scope.user), ("prod", "c", "u"));
         assert_eq!(scope.namespace.as_deref(), Some("shop"));
         let names = names(&config, &Target::default());
         assert_eq!(names.iter().map(|name| name.current).collect::<Vec<_>>(), [true, false]);
+    }
+
+    #[test]
+    fn a_name_is_followed_as_the_file_has_it_however_it_is_shown() {
+        let text = r#"{"contexts": [
+            {"name": "\u001b[31mprod", "context": {"cluster": "\u0007far", "user": "u"}},
+            {"name": "prod", "context": {"cluster": "near", "user": "u"}},
+            {"name": "\u001b[1meu", "context": {"cluster": "a", "user": "u"}}
+        ], "current-context": "\u001b[31mprod"}"#;
+        let config = Kubeconfig::from_yaml(text).unwrap();
+        let led = |context: Option<&str>| {
+            let target = Target { context: context.map(Into::into), ..Target::default() };
+            let (scope, names) = scope(&config, &target).unwrap();
+            (scope.context.to_string(), names.cluster)
+        };
+        assert_eq!(led(None), ("prod".to_owned(), "\u{7}far".to_owned()));
+        assert_eq!(
+            led(Some("prod")),
+            ("prod".to_owned(), "near".to_owned()),
+            "what is so by name comes first"
+        );
+        assert_eq!(led(Some("eu")), ("eu".to_owned(), "a".to_owned()), "else what is shown so");
     }
 }

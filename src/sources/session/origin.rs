@@ -8,6 +8,7 @@ use http::Uri;
 use http::header::USER_AGENT;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 
+use super::kubeconfig::Names;
 use super::{CONNECT_TIMEOUT, READ_TIMEOUT, Scope, Target, blocking, kubeconfig};
 use crate::model::{Clean, Failure, FailureKind};
 use crate::sources::kubernetes::trouble::root_cause;
@@ -20,7 +21,7 @@ pub struct Origin {
 /// What was found when it was read first.
 struct Pinned {
     /// None in a cluster.
-    context: Option<String>,
+    names: Option<Names>,
     server: Uri,
 }
 
@@ -39,8 +40,8 @@ impl Origin {
         let mut wanted = self.target.clone();
         let in_cluster = match self.pinned.get() {
             Some(pinned) => {
-                wanted.context.clone_from(&pinned.context);
-                pinned.context.is_none()
+                wanted.context = pinned.names.as_ref().map(|names| names.context.clone());
+                pinned.names.is_none()
             }
             None => false,
         };
@@ -51,34 +52,39 @@ impl Origin {
                 blocking(move || kubeconfig::load(&target)).await??
             }
         };
-        let is_file = loaded.is_some();
-        let (mut config, scope) = match loaded {
+        let (mut config, scope, names) = match loaded {
             Some(kubeconfig) => from_kubeconfig(kubeconfig, &wanted).await?,
-            None if self.pinned.get().is_some_and(|p| p.context.is_some()) => return Err(vanished()),
+            None if self.names().is_some() => return Err(vanished()),
             None => from_pod(&wanted)?,
         };
         trim_token(&mut config);
-        let context = is_file.then(|| scope.context.to_string());
-        let pinned = self.pinned.get_or_init(|| Pinned { context, server: config.cluster_url.clone() });
+        let pinned = self.pinned.get_or_init(|| Pinned { names, server: config.cluster_url.clone() });
         if pinned.server != config.cluster_url {
             return Err(elsewhere(&scope, &pinned.server, &config.cluster_url));
         }
         Ok((config, scope))
     }
+
+    /// The context that was read first; None in a cluster, or before.
+    pub fn names(&self) -> Option<&Names> {
+        self.pinned.get()?.names.as_ref()
+    }
 }
 
-async fn from_kubeconfig(mut kubeconfig: Kubeconfig, target: &Target) -> Result<(Config, Scope), Failure> {
+/// What a session is made of, and where it was found; see [`Pinned`].
+type Read = (Config, Scope, Option<Names>);
+
+async fn from_kubeconfig(mut kubeconfig: Kubeconfig, target: &Target) -> Result<Read, Failure> {
     kubeconfig::silence_plugins(&mut kubeconfig);
-    let scope = kubeconfig::scope(&kubeconfig, target)?;
-    let options =
-        KubeConfigOptions { context: Some(scope.context.to_string()), ..KubeConfigOptions::default() };
+    let (scope, names) = kubeconfig::scope(&kubeconfig, target)?;
+    let options = KubeConfigOptions { context: Some(names.context.clone()), ..KubeConfigOptions::default() };
     let config = Config::from_custom_kubeconfig(kubeconfig, &options)
         .await
         .map_err(|error| kubeconfig::failure(None, &error))?;
-    Ok((tuned(config), scope))
+    Ok((tuned(config), scope, Some(names)))
 }
 
-fn from_pod(target: &Target) -> Result<(Config, Scope), Failure> {
+fn from_pod(target: &Target) -> Result<Read, Failure> {
     let config = Config::incluster().map_err(|error| Failure {
         kind: FailureKind::NotConfigured,
         tried: Clean::new("find a cluster: $KUBECONFIG, ~/.kube/config, the pod's service account"),
@@ -93,7 +99,7 @@ fn from_pod(target: &Target) -> Result<(Config, Scope), Failure> {
         service: target.service.as_deref().map(Clean::new),
         user: Clean::new("service account"),
     };
-    Ok((tuned(config), scope))
+    Ok((tuned(config), scope, None))
 }
 
 /// kube's defaults would hide the truth: they retry up to 15 times over minutes, and wait for
