@@ -88,10 +88,11 @@ fn pod_lines(paint: &Paint<'_>, page: &PodPage, pod: Option<&Pod>, width: usize)
             paint.mark_span(Health::Denied),
             paint.span(format!(" {}: {}", failure.tried, failure.happened), Role::Denied),
         ]));
+        // First, as the rest may be cut.
         let since = page.detail.as_ref().map_or_else(String::new, |(at, _)| {
-            format!("; what follows is {} old", human::age(state.now.duration_since(*at)))
+            format!("what follows is {} old; ", human::age(state.now.duration_since(*at)))
         });
-        lines.push(Line::from(paint.span(format!("{}{since}", failure.next), Role::Dim)));
+        lines.push(Line::from(paint.span(format!("{since}{}", failure.next), Role::Dim)));
     }
     match &page.detail {
         Some((_, detail)) => detail_lines(paint, detail, width, &mut lines),

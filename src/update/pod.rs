@@ -82,7 +82,8 @@ pub fn tick(state: &mut State) -> Option<Effect> {
 pub fn ask(state: &mut State) -> Option<Effect> {
     let (now, epoch) = (state.now, state.epoch);
     let Some(Page::Pod(page)) = state.view.pages.last_mut() else { return None };
-    let pod = state.known.pods.get(&page.key)?;
+    // Another of its name is another pod.
+    let pod = state.known.pods.get(&page.key).filter(|pod| pod.uid == page.uid)?;
     page.asked = (now, pod.clone());
     page.waiting = true;
     Some(Effect::Describe { epoch, key: page.key.clone() })

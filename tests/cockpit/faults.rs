@@ -498,4 +498,9 @@ async fn a_pods_page_is_asked_for_again_until_it_is_there_and_then_stays_fresh()
     cockpit.advance_quietly(Duration::from_secs(31)).await;
     cockpit.until_shown("what follows is 31s old").await;
     assert!(cockpit.screen().contains("CONDITIONS"), "{}", cockpit.screen());
+    // Another pod of its name is not asked for in its place.
+    let Some(Page::Pod(page)) = cockpit.state.view.pages.last_mut() else { panic!("no pod's page") };
+    (page.uid, page.waiting) = ("another".into(), false);
+    cockpit.press("ctrl-r");
+    assert!(matches!(cockpit.state.view.pages.last(), Some(Page::Pod(page)) if !page.waiting));
 }
