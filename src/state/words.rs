@@ -32,8 +32,8 @@ impl State {
             Health::NotConfigured => Some("not configured".into()),
             Health::Denied => Some(format!("denied: {}", failure.map_or("", |f| &f.next))),
             _ => {
-                let stale = age
-                    .map_or_else(|| "never answered".into(), |age| format!("stale {}", human::data_age(age)));
+                let stale =
+                    age.map_or_else(|| "no data".into(), |age| format!("stale {}", human::data_age(age)));
                 Some(failure.map_or(stale.clone(), |f| format!("{stale}: {}", f.happened)))
             }
         }

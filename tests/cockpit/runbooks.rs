@@ -271,10 +271,10 @@ fn is_simulated(command: &str) -> bool {
     command.starts_with("kubectl ") && !not.iter().any(|word| command.contains(word))
 }
 
-/// A cluster of its own whose time flows sixtyfold, and a kubectl that is pointed at it.
-async fn shell() -> (sim::Sim, Shell) {
+/// A cluster of its own whose time flows so fast, and a kubectl that is pointed at it.
+async fn shell(speed: f64) -> (sim::Sim, Shell) {
     let scenario = Scenario::named("calm").unwrap();
-    let options = sim::Options { scenario, seed: 7, speed: 60.0, pods: None, origin: origin() };
+    let options = sim::Options { scenario, seed: 7, speed, pods: None, origin: origin() };
     let sim = sim::start(options).await.unwrap();
     let shell = Shell { home: tempfile::tempdir().unwrap() };
     std::fs::write(shell.home.path().join("config"), sim.kubeconfig_yaml()).unwrap();
@@ -289,7 +289,7 @@ async fn what_changes_something_really_runs() {
     let (mut wrong, mut count) = (Vec::new(), 0);
     for document in shipped() {
         // A cluster that nobody else has changed.
-        let (_sim, shell) = shell().await;
+        let (_sim, shell) = shell(60.0).await;
         let pod = shell.first("get pods -l app=api -o jsonpath={.items[0].metadata.name}");
         shell.first("create deployment api-canary --image=registry.example.com/shop/api:4.1.7");
         let values = values(&[("pod", &pod), ("job", "by-hand"), ("canary-deployment", "api-canary")]);
@@ -322,7 +322,8 @@ async fn what_only_looks_really_runs() {
     if !kubectl::is_there() {
         return;
     }
-    let (_sim, shell) = shell().await;
+    // The job and the pod that are looked at must not be tidied up meanwhile.
+    let (_sim, shell) = shell(1.0).await;
     let pod = shell.first("get pods -l app=api -o jsonpath={.items[0].metadata.name}");
     let job = shell.first("get jobs -o jsonpath={.items[0].metadata.name}");
     let values = values(&[("pod", &pod), ("job", &job)]);

@@ -22,7 +22,7 @@ fn limit_12_the_first_frame_waits_for_no_answer() {
     // Accepts by the kernel's grace and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent_url = format!("https://{}", silent.local_addr().unwrap());
-    for (server, words) in [("https://127.0.0.1:1", "onnection refused"), (&*silent_url, "never answered")] {
+    for (server, words) in [("https://127.0.0.1:1", "onnection refused"), (&*silent_url, "no data")] {
         let mut terminal = Terminal::over(&kubeconfig(server));
         terminal.until("the first frame, before any answer", |s| row(s, 0).contains(" far / default"));
         terminal.until("why there is nothing, in words", |s| {

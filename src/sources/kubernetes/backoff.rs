@@ -22,6 +22,12 @@ impl Backoff {
         step.mul_f64(rand::random_range(0.5..=1.0))
     }
 
+    /// The pause where the server asked for one: never shorter than that, and on top of it, since a
+    /// server that is overwhelmed asks the same of everyone at the same moment.
+    pub fn pause_after(&mut self, asked: Option<Duration>) -> Duration {
+        self.pause() + asked.unwrap_or_default()
+    }
+
     pub fn reset(&mut self) {
         self.tries = 0;
     }
@@ -41,5 +47,19 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.pause() <= second);
+    }
+    #[test]
+    fn sessions_that_failed_together_come_back_one_by_one() {
+        let second = Duration::from_secs(1);
+        for asked in [None, Some(second * 5)] {
+            // How many of 1,000 come back in each tenth of the half second that chance decides about.
+            let mut tenths = [0_u32; 10];
+            for _ in 0..1000 {
+                let pause = Backoff::new(second, second * 15).pause_after(asked);
+                let chance = pause - asked.unwrap_or_default() - second / 2;
+                tenths[(chance.as_millis() / 50).min(9) as usize] += 1;
+            }
+            assert!(tenths.iter().all(|n| (40..=180).contains(n)), "{tenths:?}");
+        }
     }
 }

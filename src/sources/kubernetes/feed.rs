@@ -194,10 +194,9 @@ impl<K: Kind> Feed<K> {
     }
 
     fn pause(&mut self, trouble: &Trouble) -> Duration {
-        let pause = self.backoff.pause();
         match trouble.code() {
             Some(403..=405) => self.timing.refused_pause,
-            _ => trouble.retry_after().map_or(pause, |asked| asked.max(pause)),
+            _ => self.backoff.pause_after(trouble.retry_after()),
         }
     }
 

@@ -85,8 +85,7 @@ impl Reader<'_> {
                         return Some(());
                     }
                     closed = true;
-                    let pause = backoff.pause();
-                    tokio::time::sleep(trouble.retry_after().map_or(pause, |asked| asked.max(pause))).await;
+                    tokio::time::sleep(backoff.pause_after(trouble.retry_after())).await;
                 }
             }
         }
