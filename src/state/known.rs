@@ -29,8 +29,8 @@ pub struct FeedStatus {
 }
 
 /// Data older than this is stale: watches give a sign of life every 25 s, polls every 10 to 15 s.
-/// A half-open connection must be seen within 30 s.
-const STALE_AFTER: SignedDuration = SignedDuration::from_secs(30);
+/// A half-open connection must be seen within 30 s, and ages are looked at once a second.
+pub const STALE_AFTER: SignedDuration = SignedDuration::from_secs(28);
 /// What pods use is asked for each 15 to 60 s, by how many they are.
 const USAGE_STALE_AFTER: SignedDuration = SignedDuration::from_secs(90);
 /// Backup records behind a URL are read once a minute.

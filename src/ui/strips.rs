@@ -9,6 +9,7 @@ use super::paint::{Paint, fit};
 use super::theme::Role;
 use crate::input::{Command, Layer};
 use crate::model::{FailureKind, FeedId, Health};
+use crate::state::known::STALE_AFTER;
 use crate::state::{Connection, Page, State};
 
 /// A message of the program stands in the last line for this long; then it is on the messages page.
@@ -88,7 +89,7 @@ fn connection(state: &State) -> (Health, String) {
     match (newest, failing) {
         (Some(at), None) => {
             let age = state.now.duration_since(at);
-            let health = if age > SignedDuration::from_secs(30) { Health::Stale } else { Health::Ok };
+            let health = if age > STALE_AFTER { Health::Stale } else { Health::Ok };
             let word = if health == Health::Ok { "live" } else { "stale" };
             (health, format!("{word} {}", human::data_age(age)))
         }

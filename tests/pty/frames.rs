@@ -55,6 +55,7 @@ fn limit_15_a_window_that_is_dragged_ends_at_its_last_size() {
     terminal.resize(101, 31);
     let frames = process::frame_writes(pid) - before;
     let seconds = began.elapsed().as_secs_f64();
+    println!("limit_15: {frames} frames for 101 sizes in {seconds:.1} s");
     assert!(frames as f64 <= 20.0 * seconds.max(1.0), "{frames} frames in {seconds:.1} s");
     terminal.until("a frame of 101x31", |s| {
         let header = row(s, 0);
@@ -79,6 +80,7 @@ fn limit_14_a_frame_is_one_write() {
     let writes = process::frame_writes(pid) - writes;
     let frames = whole(&terminal.bytes()[bytes..]) as u64;
     assert!(frames >= 30, "{frames} frames");
+    println!("limit_14: {writes} writes for {frames} whole frames, and the clock's");
     // Between them a clock's digit or news of the cluster may have come: at most five a second.
     let others = 5 * (began.elapsed().as_secs() + 1);
     assert!(writes <= 2 * frames + others, "{writes} writes for {frames} frames");

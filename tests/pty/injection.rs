@@ -144,6 +144,7 @@ fn limit_03_attacks_in_every_field_reach_no_terminal_in_any_view() {
         terminal.until_left();
         terminal.assert_given_back();
         assert_session(&terminal, &format!("salt {salt}"));
+        println!("limit_03: {} bytes in {} views", terminal.received(), VIEWS.len());
         let state = terminal.home().join(".local/state/midwatch");
         let log = std::fs::read(state.join("midwatch.log")).expect("a log");
         assert_plain(&log, "the log");

@@ -108,7 +108,7 @@ fn holds(cache: &Cache, said: &Inspected) -> String {
     }
     parts.extend(said.policy.clone());
     if let Some(ratio) = said.hit_ratio() {
-        parts.push(format!("hits {:.1} %", ratio * 100.0));
+        parts.push(format!("hits {:.1} % since its start", ratio * 100.0));
     }
     if said.snapshots.as_deref().is_some_and(|s| !s.is_empty()) {
         parts.push("snapshots to disk".to_owned());
