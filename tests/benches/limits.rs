@@ -15,10 +15,7 @@ mod program;
 mod support {
     use std::time::Duration;
     pub const PATIENCE: Duration = Duration::from_secs(120);
-    pub fn program() -> &'static str {
-        static PROGRAM: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-        PROGRAM.get_or_init(super::program::program)
-    }
+    pub use super::program::program;
 }
 #[path = "../cockpit/terminal.rs"]
 mod terminal;

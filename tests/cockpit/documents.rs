@@ -14,7 +14,7 @@ fn folder() -> PathBuf {
 /// `midwatch walk --list`, with its exit code, and without the user's own configuration.
 fn list(document: &Path, format: &str) -> (String, String, Option<i32>) {
     let home = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_midwatch"))
+    let output = Command::new(crate::support::program())
         .env("XDG_CONFIG_HOME", home.path())
         .env("HOME", home.path())
         .args(["walk", "--list", "--format", format])

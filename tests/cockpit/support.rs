@@ -21,6 +21,10 @@ use midwatch::ui::theme::Depth;
 use midwatch::{report, setup, ui};
 use tokio::sync::mpsc;
 
+#[path = "../benches/support/program.rs"]
+mod program;
+pub use program::program;
+
 /// How long a condition may take on a machine that is busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -273,9 +277,4 @@ pub fn screen_of(state: &State) -> String {
     let mut frame = ui::draw(state);
     midwatch::terminal::sweep::sweep(&mut frame.buffer);
     report::frame::text(&frame.buffer)
-}
-
-/// The path of the program that was built for the tests.
-pub fn program() -> &'static str {
-    env!("CARGO_BIN_EXE_midwatch")
 }
