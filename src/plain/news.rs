@@ -402,7 +402,7 @@ mod tests {
         let mut news = News::default();
         news.begin(&state);
         assert_eq!(told(&mut news, &state), Vec::<String>::new());
-        state.now += SignedDuration::from_secs(30);
+        state.now += SignedDuration::from_secs(20);
         all(&mut state, Health::Critical);
         let lines = told(&mut news, &state);
         assert!(lines.len() == 3 && lines[0].contains("worse: deployment/shop/w0: critical"), "{lines:?}");
