@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Clean,
+    Clean, Health,
     acknowledgement::Acknowledgement,
     alert::Alert,
     backup::{BackupRecord, CronJob, JobRun, VeleroBackup, VeleroSchedule},
@@ -168,6 +168,17 @@ pub struct Failure {
     pub happened: Clean,
     /// 'ask for the verb list on pods in shop'.
     pub next: Clean,
+}
+
+impl Failure {
+    /// How it is marked where it stands for data that is missing, or, as stale, beside older ones.
+    pub fn health(&self, has_older: bool) -> Health {
+        match self.kind {
+            FailureKind::Denied => Health::Denied,
+            _ if has_older => Health::Stale,
+            _ => Health::Unknown,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

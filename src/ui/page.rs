@@ -84,10 +84,10 @@ fn pod_lines(paint: &Paint<'_>, page: &PodPage, pod: Option<&Pod>, width: usize)
         }
     }
     if let Some(failure) = &page.failure {
-        lines.push(Line::from(vec![
-            paint.mark_span(Health::Denied),
-            paint.span(format!(" {}: {}", failure.tried, failure.happened), Role::Denied),
-        ]));
+        let health = failure.health(page.detail.is_some());
+        let words = format!(" {}: {}", failure.tried, failure.happened);
+        lines
+            .push(Line::from(vec![paint.mark_span(health), Span::styled(words, paint.health_style(health))]));
         // First, as the rest may be cut.
         let since = page.detail.as_ref().map_or_else(String::new, |(at, _)| {
             format!("what follows is {} old; ", human::age(state.now.duration_since(*at)))
@@ -187,7 +187,7 @@ fn log_title(paint: &Paint<'_>, log: &LogPage) -> Line<'static> {
         LogState::Following if log.request.follow && log.scroll == 0 => (Health::Ok, "following".into()),
         LogState::Following => (Health::Ok, "read".into()),
         LogState::Ended => (Health::NotConfigured, "end of log".into()),
-        LogState::Failed(f) => (Health::Denied, format!("{}: {}", f.tried, f.happened)),
+        LogState::Failed(f) => (f.health(!log.lines.is_empty()), format!("{}: {}", f.tried, f.happened)),
     };
     let since = SINCE.get(log.since).map_or("all", |(_, word)| word);
     let dropped =

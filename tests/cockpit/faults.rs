@@ -312,7 +312,7 @@ async fn a_pods_page_is_asked_for_again_until_it_is_there_and_then_stays_fresh()
     let mut cockpit = Cockpit::open("bad-deploy", (120, 40)).await;
     cockpit.sim.set_fault(Fault { too_many_ratio: 1.0, retry_after_s: 1, ..Fault::default() });
     cockpit.press("1 enter g enter");
-    cockpit.until_shown("⊘ get pod").await;
+    cockpit.until_shown("? get pod").await;
     cockpit.sim.set_fault(Fault::default());
     cockpit.advance_quietly(Duration::from_secs(6)).await;
     cockpit.until_shown("CONDITIONS").await;
@@ -328,6 +328,7 @@ async fn a_pods_page_is_asked_for_again_until_it_is_there_and_then_stays_fresh()
     cockpit.sim.set_fault(Fault { error_ratio: 1.0, ..Fault::default() });
     cockpit.advance_quietly(Duration::from_secs(31)).await;
     cockpit.until_shown("what follows is 31s old").await;
+    assert!(cockpit.screen().contains("◌ get pod"), "{}", cockpit.screen());
     assert!(cockpit.screen().contains("CONDITIONS"), "{}", cockpit.screen());
     // Another pod of its name is not asked for in its place.
     let Some(Page::Pod(page)) = cockpit.state.view.pages.last_mut() else { panic!("no pod's page") };
