@@ -41,15 +41,18 @@ pub fn draw(paint: &mut Paint<'_>, area: Rect, dialog: &Dialog) -> Option<Positi
             (vec![text(paint, "looking once more, recording, and doing it", Role::Dim)], 0)
         }
         Stage::Failed(failure) => {
+            let health = failure.health(false);
+            let happened = format!("{} {}", paint.mark(health), failure.happened);
             let said = [
-                (failure.tried.as_str(), Role::Text),
-                (&failure.happened, Role::Denied),
-                (&failure.next, Role::Dim),
+                (failure.tried.as_str(), paint.style(Role::Text)),
+                (&happened, paint.health_style(health)),
+                (&failure.next, paint.style(Role::Dim)),
             ];
-            let lines = said.into_iter().flat_map(|(words, role)| {
-                wrap(words, inside).into_iter().map(move |line| (line, role)).collect::<Vec<_>>()
+            let line = |words: String, style| Line::from(Span::styled(format!(" {words}"), style));
+            let lines = said.into_iter().flat_map(|(words, style)| {
+                wrap(words, inside).into_iter().map(move |words| line(words, style))
             });
-            (lines.map(|(line, role)| text(paint, &line, role)).collect(), 1)
+            (lines.collect(), 1)
         }
         Stage::Asking { question, chosen, .. } => (asked(paint, question, *chosen, inside), 2),
         Stage::Shown(shown) => (plan(paint, dialog, shown, inside), rows_below(shown)),

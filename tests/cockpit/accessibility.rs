@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use midwatch::model::Health;
+use midwatch::sim::Fault;
 use midwatch::state::actions::Stage;
 use midwatch::state::{Overlay, State};
 use midwatch::ui;
@@ -75,6 +76,15 @@ async fn visited() -> Vec<(String, State)> {
             screens.push((format!("{} [{keys}]", scenario.name), cockpit.state.clone()));
             cockpit.press("esc esc esc esc");
         }
+    }
+    // Whatever is asked for is refused by a server that is out of order.
+    let mut cockpit = Cockpit::open("calm", (120, 40)).await;
+    cockpit.sim.set_fault(Fault { error_ratio: 1.0, ..Fault::default() });
+    for keys in ["r enter", "N", "1 enter enter"] {
+        cockpit.press(keys);
+        cockpit.until_shown("500: ").await;
+        screens.push((format!("an error [{keys}]"), cockpit.state.clone()));
+        cockpit.press("esc esc esc esc");
     }
     screens
 }
