@@ -111,10 +111,8 @@ fn choose(paint: &mut Paint<'_>, area: Rect, choice: &Choice) -> Option<Position
     match &choice.loaded {
         None => paint.text(rows, 0, "  asking", Role::Dim),
         Some(Err(failure)) => {
-            let health = failure.health(false);
-            let words = format!(" {}: {}", failure.tried, failure.happened);
-            let words = Span::styled(words, paint.health_style(health));
-            paint.line(rows, 0, Line::from(vec![Span::raw("  "), paint.mark_span(health), words]));
+            let [mark, words] = paint.failure(failure, false);
+            paint.line(rows, 0, Line::from(vec![Span::raw("  "), mark, words]));
             paint.text(rows, 1, &format!("  {}", failure.next), Role::Dim);
         }
         Some(Ok(())) if choice.matches.is_empty() => paint.text(rows, 0, "  nothing matches", Role::Dim),

@@ -84,10 +84,7 @@ fn pod_lines(paint: &Paint<'_>, page: &PodPage, pod: Option<&Pod>, width: usize)
         }
     }
     if let Some(failure) = &page.failure {
-        let health = failure.health(page.detail.is_some());
-        let words = format!(" {}: {}", failure.tried, failure.happened);
-        lines
-            .push(Line::from(vec![paint.mark_span(health), Span::styled(words, paint.health_style(health))]));
+        lines.push(Line::from_iter(paint.failure(failure, page.detail.is_some())));
         // First, as the rest may be cut.
         let since = page.detail.as_ref().map_or_else(String::new, |(at, _)| {
             format!("what follows is {} old; ", human::age(state.now.duration_since(*at)))

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use super::theme::Role;
-use crate::model::Health;
+use crate::model::{Failure, Health};
 use crate::state::State;
 
 /// A buffer, with the state and theme that everything drawn on it needs.
@@ -40,6 +40,13 @@ impl<'a> Paint<'a> {
     /// A mark and its colour.
     pub fn mark_span(&self, health: Health) -> Span<'static> {
         Span::styled(self.mark(health), self.health_style(health))
+    }
+
+    /// What was tried and what happened, marked; `has_older`: older data stand beside it.
+    pub fn failure(&self, failure: &Failure, has_older: bool) -> [Span<'static>; 2] {
+        let health = failure.health(has_older);
+        let words = format!(" {}: {}", failure.tried, failure.happened);
+        [self.mark_span(health), Span::styled(words, self.health_style(health))]
     }
 
     pub fn span(&self, text: impl Into<String>, role: Role) -> Span<'static> {

@@ -15,10 +15,9 @@ use std::time::{Duration, Instant};
 
 use midwatch::model::Clean;
 use midwatch::model::filter::Filter;
-use midwatch::model::log::{LogEvent, LogLine, LogRequest};
+use midwatch::model::log::{LogEvent, LogLine};
 use midwatch::msg::Msg;
 use midwatch::panels::PODS;
-use midwatch::state::log::LogPage;
 use midwatch::state::{Dirty, State};
 use midwatch::{ui, update};
 
@@ -110,17 +109,8 @@ fn changes(state: &mut State) -> Vec<(&'static str, f64)> {
 
 /// What a pod that writes 10 MB of log a second costs, whatever the cluster.
 fn logs() -> Vec<(&'static str, f64)> {
-    let request = LogRequest {
-        namespace: "shop".into(),
-        pod: "api-1".into(),
-        container: None,
-        previous: false,
-        follow: true,
-        since_s: None,
-        tail: None,
-    };
     let raw = format!("2026-11-21T03:12:09Z INFO handled GET /orders/{:>50}", 4711);
-    let mut log = LogPage::new(1, request, Vec::new());
+    let mut log = cluster::log();
     let mut second = || {
         for _ in 0..10_000_000 / raw.len() / 500 {
             let lines = (0..500).map(|_| LogLine { at: None, text: Clean::new(&raw) }).collect();

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use midwatch::model::log::{LogEvent, LogLine, LogRequest};
+use midwatch::model::log::{LogEvent, LogLine};
 use midwatch::model::{Change, Clean, FeedId, Observation};
 use midwatch::msg::Msg;
 use midwatch::panels::PODS;
-use midwatch::state::log::LogPage;
 use midwatch::state::{Dirty, State};
 use midwatch::{input, ui, update};
 
@@ -44,19 +43,10 @@ fn a_pod_takes_at_most_half_a_kibibyte() {
 
 #[test]
 fn limit_13_a_logs_ring_takes_at_most_16_mib() {
-    let request = LogRequest {
-        namespace: "shop".into(),
-        pod: "api-1".into(),
-        container: None,
-        previous: false,
-        follow: true,
-        since_s: None,
-        tail: None,
-    };
     // More than the ring holds: many short lines, usual ones, few long ones.
     for chars in [1, 80, 4_000] {
         let text = "x".repeat(chars);
-        let mut log = LogPage::new(1, request.clone(), Vec::new());
+        let mut log = cluster::log();
         let counted = allocation_counter::measure(|| {
             for _ in 0..(40_000_000 / chars / 500).min(200) {
                 let lines = (0..500).map(|_| LogLine { at: None, text: Clean::new(&text) }).collect();

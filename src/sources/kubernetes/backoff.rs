@@ -48,6 +48,7 @@ mod tests {
         backoff.reset();
         assert!(backoff.pause() <= second);
     }
+
     #[test]
     fn sessions_that_failed_together_come_back_one_by_one() {
         let second = Duration::from_secs(1);

@@ -7,11 +7,13 @@ use midwatch::config::Config;
 use midwatch::model::alert::{Alert, AlertState};
 use midwatch::model::change::Revision;
 use midwatch::model::cluster::{ClusterEvent, PodUsage};
+use midwatch::model::log::LogRequest;
 use midwatch::model::pod::{Phase, Pod, Resources};
 use midwatch::model::workload::{Workload, WorkloadKind, WorkloadRef};
 use midwatch::model::{Batch, Change, Clean, FeedId, Observation};
 use midwatch::msg::Msg;
 use midwatch::state::State;
+use midwatch::state::log::LogPage;
 use midwatch::terminal::capabilities::Capabilities;
 use midwatch::ui::theme::Depth;
 use midwatch::{setup, update};
@@ -232,4 +234,18 @@ pub fn restart(state: &mut State, count: usize) {
     };
     let changes = state.known.pods.iter().take(count).map(restarted).collect();
     feed(state, FeedId::Pods, changes);
+}
+
+/// The page of a log that is followed.
+pub fn log() -> LogPage {
+    let request = LogRequest {
+        namespace: "shop".into(),
+        pod: "api-1".into(),
+        container: None,
+        previous: false,
+        follow: true,
+        since_s: None,
+        tail: None,
+    };
+    LogPage::new(1, request, Vec::new())
 }
