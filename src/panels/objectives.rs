@@ -79,8 +79,10 @@ impl Panel for Objectives {
                     )
                 },
             );
-            let health =
-                if m.objective.is_none() && m.value.is_some() { Health::NotConfigured } else { m.health };
+            let health = match m.health {
+                Health::Ok if m.objective.is_none() => Health::NotConfigured,
+                health => health,
+            };
             let why = m.why.as_ref().map(|w| format!("  {w}")).unwrap_or_default();
             let style =
                 if m.health > Health::Ok { paint.health_style(m.health) } else { paint.style(Role::Text) };

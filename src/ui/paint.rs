@@ -138,6 +138,12 @@ impl<'a> Paint<'a> {
             set(self.buffer, area.right() - 1, area.top(), tr);
         }
         let inner = Rect { x: area.x + 2, width: area.width - 4, ..area };
+        // The border may be bold; what stands in it is only where it says so: a weight can be a health's.
+        let of_its_own = Style::new().remove_modifier(style.add_modifier);
+        let [title, right] = [title, right].map(|line| {
+            let style = of_its_own.patch(line.style);
+            line.style(style)
+        });
         // The age of the data stands even where the title has to be cut.
         let right_width = u16::try_from(right.width()).unwrap_or(u16::MAX);
         let room = inner.width.saturating_sub(right_width);
