@@ -233,7 +233,7 @@ pub struct ReviewArgs {
     /// Why it is signed though something could not be checked
     #[arg(long, value_name = "TEXT", requires = "sign_off")]
     pub reason: Option<String>,
-    /// How long to wait for everything to answer
+    /// How long to wait for every feed to answer, and then for the review's questions
     #[arg(long, default_value = "30s", value_parser = duration)]
     pub timeout: Duration,
     #[command(flatten)]

@@ -14,7 +14,7 @@ use midwatch::sim::{Fault, RequestRecord, Sim};
 use midwatch::state::{Overlay, Page, State};
 
 use crate::gate::{Gate, Mode};
-use crate::support::{Cockpit, origin, stage};
+use crate::support::{Cockpit, PATIENCE, origin, stage};
 
 pub const WIDE: (u16, u16) = (120, 40);
 /// Feeds that every cluster of the simulation answers; those of metrics.k8s.io may be older than 30 s.
@@ -265,7 +265,7 @@ async fn a_prometheus_that_takes_half_a_minute_holds_nothing_up() {
     cockpit.sim.set_fault(Fault { prometheus_ms: 40_000, alertmanager_ms: 40_000, ..Fault::default() });
     cockpit.press("ctrl-r");
     // Whatever was asked before has its answer: the last that there are before the time moves.
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     while cockpit.sim.waiting_for_prometheus().now() == 0 || cockpit.sim.waiting_for_alertmanager().now() == 0
     {
         cockpit.drained().await;
