@@ -26,7 +26,7 @@ const HEALTHS: [Health; 8] = [
     Health::Critical,
 ];
 
-/// Keys that lead to a page, and what is waited for there.
+/// Keys that lead to a page, and what is waited for there, where nothing fails.
 const PAGES: [(&str, &str); 19] = [
     ("", ""),
     ("1 enter", ""),
@@ -35,7 +35,7 @@ const PAGES: [(&str, &str); 19] = [
     ("4 enter", ""),
     ("5 enter", ""),
     ("6 enter", ""),
-    ("1 enter enter", ""),
+    ("1 enter enter", "CONDITIONS"),
     ("l", ""),
     ("?", ""),
     (":", ""),
@@ -45,15 +45,21 @@ const PAGES: [(&str, &str); 19] = [
     ("M", "First review"),
     ("c", ""),
     ("s", ""),
-    ("N", ""),
-    ("r enter", ""),
+    ("N", "monitoring"),
+    ("r enter", "Cancel"),
 ];
 
-/// Nothing that the page or the dialog asked for is under way.
+/// What asks the API server anew, and tells its failure.
+const ASKING: [&str; 3] = ["1 enter enter", "N", "r enter"];
+
+/// Nothing that the page, the list or the dialog asked for is under way.
 fn answered(state: &State) -> bool {
-    let planning =
-        matches!(&state.view.overlay, Some(Overlay::Dialog(d)) if matches!(d.stage, Stage::Planning));
-    !planning && !matches!(state.view.pages.last(), Some(Page::Pod(page)) if page.waiting)
+    let is_there = match &state.view.overlay {
+        Some(Overlay::Dialog(dialog)) => !matches!(dialog.stage, Stage::Planning),
+        Some(Overlay::Choice(choice)) => choice.loaded.is_some(),
+        _ => true,
+    };
+    is_there && !matches!(state.view.pages.last(), Some(Page::Pod(page)) if page.waiting)
 }
 
 /// Every page of every scenario, visited once for all tests.
@@ -71,35 +77,41 @@ async fn visited() -> Vec<(String, State)> {
     // What `flaky-api` fails with is left to chance: each of its failures is visited by itself, below.
     for scenario in midwatch::sim::scenarios().into_iter().filter(|s| s.name != "flaky-api") {
         let mut cockpit = Cockpit::open(&scenario.name, (120, 40)).await;
-        visit(&mut cockpit, &scenario.name, &mut screens).await;
+        visit(&mut cockpit, &scenario.name, None, &mut screens).await;
     }
     let faults = [
-        ("500", Fault { error_ratio: 1.0, ..Fault::default() }),
-        ("429", Fault { too_many_ratio: 1.0, retry_after_s: 2, ..Fault::default() }),
-        ("away", Fault { down: true, ..Fault::default() }),
+        ("500: ", Fault { error_ratio: 1.0, ..Fault::default() }),
+        ("429: ", Fault { too_many_ratio: 1.0, retry_after_s: 2, ..Fault::default() }),
+        ("the server closed the connection", Fault { down: true, ..Fault::default() }),
     ];
-    for (name, fault) in faults {
+    for (failure, fault) in faults {
         let sim = stage("calm").await;
         sim.set_fault(fault.clone());
         let mut cockpit = Cockpit::over(sim, (120, 40), |_| {}).await;
         cockpit.settled().await;
-        visit(&mut cockpit, &format!("{name} from the start"), &mut screens).await;
+        visit(&mut cockpit, "from the start", Some(failure), &mut screens).await;
 
         let mut cockpit = Cockpit::open("calm", (120, 40)).await;
         cockpit.sim.set_fault(fault);
         cockpit.until("the pods' failure", |s| s.known.status(FeedId::Pods).failure.is_some()).await;
         cockpit.advance_quietly(Duration::from_secs(45)).await;
-        visit(&mut cockpit, &format!("{name} later"), &mut screens).await;
+        visit(&mut cockpit, "later", Some(failure), &mut screens).await;
     }
     screens
 }
 
-async fn visit(cockpit: &mut Cockpit, name: &str, screens: &mut Vec<(String, State)>) {
+async fn visit(
+    cockpit: &mut Cockpit,
+    name: &str,
+    failure: Option<&'static str>,
+    screens: &mut Vec<(String, State)>,
+) {
     for (keys, awaited) in PAGES {
         cockpit.press(keys);
+        let told = failure.filter(|_| ASKING.contains(&keys)).unwrap_or(awaited);
         cockpit.until("an answer, or why there is none", answered).await;
-        cockpit.until_shown(awaited).await;
-        screens.push((format!("{name} [{keys}]"), cockpit.state.clone()));
+        cockpit.until_shown(told).await;
+        screens.push((format!("{name} {} [{keys}]", failure.unwrap_or_default()), cockpit.state.clone()));
         cockpit.press("esc esc esc esc");
     }
 }
